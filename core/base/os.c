@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The real kernel behind struct os.
+ */
+#include "base/os.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+static int real_open(const char *path, int flags, unsigned mode)
+{
+	return open(path, flags | O_CLOEXEC, mode);
+}
+
+static int real_mkdir(const char *path, unsigned mode)
+{
+	return mkdir(path, (mode_t)mode);
+}
+
+static int real_stat(const char *path, struct stat *st)
+{
+	return stat(path, st);
+}
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	if (clock_gettime(clock, &ts) != 0)
+		return 0;
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static int64_t real_wall(void)
+{
+	return clock_ns(CLOCK_REALTIME);
+}
+
+static int64_t real_mono(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+static int real_random(void *buf, size_t n)
+{
+	unsigned char *p = buf;
+
+	while (n > 0) {
+		ssize_t got = getrandom(p, n, 0);
+
+		if (got < 0) {
+			if (errno == EINTR)
+				continue;
+			return -1;
+		}
+		p += got;
+		n -= (size_t)got;
+	}
+	return 0;
+}
+
+const struct os os_real = {
+	.open = real_open,
+	.close = close,
+	.read = read,
+	.pread = pread,
+	.write = write,
+	.fsync = fsync,
+	.ftruncate = ftruncate,
+	.rename = rename,
+	.unlink = unlink,
+	.mkdir = real_mkdir,
+	.stat = real_stat,
+	.wall = real_wall,
+	.mono = real_mono,
+	.random = real_random,
+};
+
+const struct os *os = &os_real;
+
+/* One level; that it is there already is fine, as long as it is a directory. */
+static int make_dir(const char *path, unsigned mode)
+{
+	struct stat st;
+
+	if (os->mkdir(path, mode) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -1;
+	if (os->stat(path, &st) != 0)
+		return -1;
+	if (!S_ISDIR(st.st_mode)) {
+		errno = ENOTDIR;
+		return -1;
+	}
+	return 0;
+}
+
+int os_mkdirs(const char *path, unsigned mode)
+{
+	char part[PATH_MAX];
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	if (len == 0 || len >= sizeof part) {
+		errno = len == 0 ? ENOENT : ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(part, path, len);
+	part[len] = '\0';
+	for (size_t i = 1; i < len; i++) {
+		if (part[i] != '/' || part[i - 1] == '/')
+			continue;
+		part[i] = '\0';
+		if (make_dir(part, 0777) != 0)
+			return -1;
+		part[i] = '/';
+	}
+	return make_dir(part, mode);
+}
+
+int os_sync_dir(const char *path)
+{
+	int fd = os->open(path, O_RDONLY | O_DIRECTORY, 0);
+	int rc, saved;
+
+	if (fd < 0)
+		return -1;
+	rc = os->fsync(fd);
+	saved = errno;
+	if (os->close(fd) != 0 && rc == 0)
+		return -1;
+	errno = saved;
+	return rc;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The options that every instance has from the host, whatever its plugin.
+ */
+#include "graph/graph.h"
+
+const struct tw_option graph_source_options[] = {
+	TW_STRING(struct source_options, max_bad, "50%",
+	          "stop the source after this many refused rows, or above this share of its rows (judged from 100 on)"),
+	TW_INT(struct source_options, retries, "10", "0", "1000000", "attempts to open again after an I/O error"),
+	TW_END,
+};
+
+const struct tw_option graph_detector_options[] = {
+	TW_LIST(struct detector_options, inputs, TW_REQUIRED,
+	        "sources and detectors to listen to; names, or globs over the sources"),
+	TW_ENUM(struct detector_options, severity, "auto", "auto|info|low|medium|high|critical",
+	        "severity of its alerts; auto: as the detector says, else medium"),
+	TW_STRING(struct detector_options, cooldown, "0s",
+	          "after an alert its key stays quiet for a time (5m) or a number of events (100 events)"),
+	TW_STRING(struct detector_options, warmup, "0s",
+	          "no alerts of a key before it has been seen for a time (2h) or a number of events (100 events)"),
+	TW_STRING(struct detector_options, key, "",
+	          "fields that select the state, for detectors that leave it open: symbol, account, account,symbol, none"),
+	TW_INT(struct detector_options, max_keys, "1000000", "1", "100000000",
+	       "keys with a state; beyond it the ones not seen for longest (event time) are forgotten"),
+	TW_DURATION(struct detector_options, ttl, "0s", "0s", "36500d", "forget a key not seen for so long; 0s: never"),
+	TW_INT(struct detector_options, max_errors, "100", "1", "1000000000",
+	       "events it may fail on within a minute of event time before it is switched off"),
+	TW_END,
+};
+
+const struct tw_option graph_sink_options[] = {
+	TW_LIST(struct sink_options, inputs, TW_REQUIRED, "detectors to deliver; names, or globs over the detectors"),
+	TW_LIST(struct sink_options, kinds, "alert", "what to deliver of them: alert, score"),
+	TW_END,
+};
+
+const struct tw_option graph_host_options[] = {
+	TW_ENUM(struct host_options, sync, "always", "always|interval|off",
+	        "when a commit is on the disk: always; interval: a power failure loses up to sync_interval; off: it may "
+	        "lose the store"),
+	TW_DURATION(struct host_options, sync_interval, "100ms", "1ms", "1h", "for sync: interval"),
+	TW_SIZE(struct host_options, segment_size, "256MiB", "1MiB", "1024GiB", "bytes of events in one tape segment"),
+	TW_INT(struct host_options, batch, "256", "1", "256", "events judged at a time; results do not depend on it"),
+	TW_DURATION(struct host_options, checkpoint, "10s", "100ms", "24h", "time between checkpoints of the state"),
+	TW_INT(struct host_options, max_names, "4000000", "16", "1000000000", "different symbols and accounts in one run"),
+	TW_END,
+};

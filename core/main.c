@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tapewatch: the verbs.
+ */
+#include "cli/cli.h"
+
+int main(int argc, char **argv)
+{
+	static const struct verb *const verbs[] = { &verb_run,   &verb_check,  &verb_graph, &verb_plugins, &verb_alerts,
+		                                    &verb_tape, &verb_replay, &verb_demo,  NULL };
+
+	return cli_main(verbs, argc, argv);
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The sink's loop.
+ */
+#include "base/err.h"
+#include "run/delivery.h"
+#include "base/log.h"
+#include "base/os.h"
+#include "event/event.h"
+#include "run/screen.h"
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_RECORDS 256u
+#define EVENT_ROOM 256u
+#define PAUSE_FIRST_MS 50
+#define PAUSE_MAX_MS 10000
+#define IDLE_MS 200
+#define LAST_ATTEMPTS 10
+#define MAX_NAMES 1000000u
+
+struct delivery {
+	const struct graph *graph;
+	const struct graph_node *node;
+	const struct tw_sink *sink;
+	struct recorder *recorder;
+	struct tw_host host;
+	struct bell bell;
+	struct log_reader *reader;
+	struct intern *names; /* the sink's own: scores name symbols by number */
+	struct arena scratch;
+	uint32_t number;
+	bool open, ended, failed;
+
+	struct block block;
+	size_t at;
+	uint64_t record; /* the last one looked at */
+	/* decoded, not yet accepted */
+	const struct tw_event *pending[BATCH_RECORDS];
+	uint64_t pending_record[BATCH_RECORDS];
+	unsigned char *room;
+	uint32_t n, accepted;
+
+	int32_t attempts, pause_ms;
+	int64_t not_before;
+	_Atomic bool hurry;
+	_Atomic uint64_t delivered, refused, all_attempts, cursor;
+};
+
+static void host_log(const struct tw_host *h, int32_t level, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	log_linev(level, h->instance, fmt, ap);
+	va_end(ap);
+}
+
+static int64_t host_wall(const struct tw_host *h)
+{
+	(void)h;
+	return os->wall();
+}
+
+static const char *host_name(const struct tw_host *h, uint32_t id)
+{
+	const struct delivery *d = (const struct delivery *)(const void *)((const char *)h - offsetof(struct delivery, host));
+	return intern_name(d->names, id);
+}
+
+static const void *host_extension(const struct tw_host *h, const char *id)
+{
+	(void)h;
+	return strcmp(id, "screen/1") == 0 ? screen_extension() : NULL;
+}
+
+struct delivery *delivery_new(const struct graph *g, const struct graph_node *node, struct store *store,
+                              struct recorder *recorder, uint64_t start, struct tw_err *e)
+{
+	struct delivery *d = calloc(1, sizeof *d);
+
+	if (!d)
+		goto fail;
+	d->graph = g;
+	d->node = node;
+	d->sink = &node->plugin->sink;
+	d->recorder = recorder;
+	d->record = start;
+	atomic_store(&d->cursor, start);
+	bell_init(&d->bell);
+	d->names = intern_new(MAX_NAMES);
+	d->room = malloc((size_t)BATCH_RECORDS * EVENT_ROOM);
+	if (!d->names || !d->room)
+		goto fail;
+	if (log_reader_open(&d->reader, store, LOG_ALERTS, start + 1, e) < 0) {
+		delivery_free(d);
+		return NULL;
+	}
+	d->number = recorder_sink(recorder, node->name, &d->bell, start);
+	d->host = (struct tw_host){ .struct_size = sizeof d->host,
+		                    .abi = TW_ABI,
+		                    .log = host_log,
+		                    .name = host_name,
+		                    .wall = host_wall,
+		                    .extension = host_extension,
+		                    .instance = node->name };
+	return d;
+fail:
+	err_set(e, TW_E_FATAL, "memory is out");
+	delivery_free(d);
+	return NULL;
+}
+
+void delivery_free(struct delivery *d)
+{
+	if (!d)
+		return;
+	if (d->open && d->sink->close)
+		d->sink->close(d->node->self);
+	log_reader_close(d->reader);
+	intern_free(d->names);
+	arena_free(&d->scratch);
+	free(d->room);
+	free(d);
+}
+
+/* ---- choosing records ---- */
+
+static bool wanted(const struct delivery *d, const struct tw_event *ev)
+{
+	const struct tw_str *from = ev->kind == TW_ALERT ? &ev->alert.detector : &ev->score.detector;
+	const struct where *w = &d->node->where;
+
+	if (!(d->node->sink.wants & ev->kind))
+		return false;
+	if (d->node->has_where && ev->kind == TW_ALERT) {
+		char name[EVENT_MAX_NAME + 1];
+		const struct tw_str *texts[2] = { &ev->alert.symbol, &ev->alert.account };
+		const struct where_names *globs[2] = { &w->symbol, &w->account };
+		for (size_t i = 0; i < 2; i++) {
+			if (!globs[i]->n)
+				continue;
+			memcpy(name, texts[i]->s ? texts[i]->s : "", texts[i]->len);
+			name[texts[i]->len] = '\0';
+			if (!where_name(globs[i], name))
+				return false;
+		}
+	}
+	for (uint32_t i = 0; i < d->node->n_inputs; i++) {
+		const char *name = d->graph->nodes[d->node->inputs[i]].name;
+		if (strlen(name) == from->len && !memcmp(name, from->s, from->len))
+			return true;
+	}
+	return false;
+}
+
+static void gather(struct delivery *d)
+{
+	const unsigned char *event;
+	size_t len, used = 0;
+
+	d->n = d->accepted = 0;
+	arena_reset(&d->scratch);
+	while (d->n < BATCH_RECORDS && d->block.bytes && alert_record(&d->block, &d->at, &event, &len)) {
+		struct tw_event *ev = (struct tw_event *)(void *)(d->room + used);
+		uint64_t record = d->block.first++;
+		if (record <= d->record)
+			continue;
+		d->record = record;
+		if (event_decode(ev, event, len, d->names, &d->scratch) != len) {
+			log_error(d->node->name, "record %" PRIu64 " of the alert log does not decode; it is left out; run `tapewatch "
+			                         "tape verify`", record);
+			continue;
+		}
+		if (!wanted(d, ev))
+			continue;
+		d->pending[d->n] = ev;
+		d->pending_record[d->n++] = record;
+		used += EVENT_ROOM;
+	}
+}
+
+static void move_cursor(struct delivery *d, uint64_t record)
+{
+	if (record == atomic_load(&d->cursor))
+		return;
+	atomic_store(&d->cursor, record);
+	recorder_cursor(d->recorder, d->number, record);
+}
+
+/* ---- failure ---- */
+
+static enum step give_up(struct delivery *d, const char *doing, const struct tw_err *e)
+{
+	log_error(d->node->name, "%s: %s; the sink gives up; records from %" PRIu64 " on wait for the next run", doing,
+	          e->msg[0] ? e->msg : "no reason given", atomic_load(&d->cursor) + 1);
+	d->failed = true;
+	if (d->open && d->sink->close)
+		d->sink->close(d->node->self);
+	d->open = false;
+	return STEP_FAILED;
+}
+
+static enum step try_later(struct delivery *d, const char *doing, const struct tw_err *e)
+{
+	unsigned char r = 0;
+
+	d->attempts++;
+	atomic_fetch_add(&d->all_attempts, 1);
+	if (atomic_load(&d->hurry) && d->attempts >= LAST_ATTEMPTS)
+		return give_up(d, doing, e);
+	d->pause_ms = d->pause_ms ? d->pause_ms * 2 : PAUSE_FIRST_MS;
+	if (d->pause_ms > PAUSE_MAX_MS)
+		d->pause_ms = PAUSE_MAX_MS;
+	if (atomic_load(&d->hurry) && d->pause_ms > 1000)
+		d->pause_ms = 1000;
+	(void)os->random(&r, 1);
+	d->not_before = os->mono() + ((int64_t)d->pause_ms * 750000 + (int64_t)d->pause_ms * r * 1950); /* 75..125 % */
+	if (d->attempts == 1 || d->attempts % 10 == 0)
+		log_warn(d->node->name, "%s: %s; trying again (attempt %d)", doing, e->msg[0] ? e->msg : "no reason given",
+		         d->attempts);
+	return STEP_IDLE;
+}
+
+static void refuse(struct delivery *d, const struct tw_err *e)
+{
+	const struct tw_event *ev = d->pending[d->accepted];
+	struct dead_letter letter = {
+		.wall = os->wall(),
+		.seq = ev->seq,
+		.source = { .s = d->node->name, .len = (uint32_t)strlen(d->node->name) },
+		.reason = { .s = "sink_refused", .len = 12 },
+		.detail = { .s = e->msg, .len = (uint32_t)strlen(e->msg) },
+		.raw = { .s = (const char *)ev->raw, .len = ev->raw ? ev->raw_len : 0 },
+	};
+	if (recorder_refused(d->recorder, &letter) == TW_OK) {
+		atomic_fetch_add(&d->refused, 1);
+		d->accepted++;
+	}
+}
+
+/* ---- the step ---- */
+
+static enum step open_sink(struct delivery *d)
+{
+	struct tw_err e = { 0 };
+	int32_t rc = d->sink->open ? d->sink->open(d->node->self, &d->host, &e) : TW_OK;
+
+	if (rc == TW_E_IO || rc == TW_AGAIN)
+		return try_later(d, "cannot open", &e);
+	if (rc < 0)
+		return give_up(d, "cannot open", &e);
+	d->open = true;
+	return STEP_MORE;
+}
+
+static enum step flush_and_move(struct delivery *d, uint64_t record)
+{
+	struct tw_err e = { 0 };
+	int32_t rc = d->sink->flush ? d->sink->flush(d->node->self, &e) : TW_OK;
+
+	if (rc != TW_OK)
+		return try_later(d, "flushing", &e);
+	d->attempts = d->pause_ms = 0;
+	move_cursor(d, record);
+	return STEP_MORE;
+}
+
+static enum step write_pending(struct delivery *d)
+{
+	struct tw_err e = { 0 };
+	uint32_t done = 0, n = d->n - d->accepted;
+	int32_t rc = d->sink->write(d->node->self, d->pending + d->accepted, n, &done, &e);
+
+	if (done > n)
+		done = n;
+	if (rc == TW_OK)
+		done = n;
+	d->accepted += done;
+	atomic_fetch_add(&d->delivered, done);
+	if (rc == TW_OK)
+		return flush_and_move(d, d->record);
+	if (rc == TW_E_DATA && d->accepted < d->n) {
+		refuse(d, &e);
+		return STEP_MORE;
+	}
+	if (done)
+		d->attempts = d->pause_ms = 0;
+	if (rc == TW_E_FATAL || rc == TW_E_CONFIG)
+		return give_up(d, "writing", &e);
+	if (rc < 0) {
+		if (d->sink->close)
+			d->sink->close(d->node->self);
+		d->open = false;
+	}
+	return try_later(d, "writing", &e);
+}
+
+enum step delivery_step(struct delivery *d)
+{
+	struct tw_err e = { 0 };
+	bool last;
+
+	if (d->ended)
+		return d->failed ? STEP_FAILED : STEP_DONE;
+	if (d->failed) {
+		d->ended = true;
+		return STEP_FAILED;
+	}
+	if (d->not_before && os->mono() < d->not_before)
+		return STEP_IDLE;
+	d->not_before = 0;
+	if (!d->open) {
+		enum step opened = open_sink(d);
+		if (opened != STEP_MORE)
+			return opened;
+	}
+	if (d->accepted < d->n)
+		return write_pending(d);
+	if (d->record > atomic_load(&d->cursor)) { /* what was flushed late, or not wanted */
+		enum step flushed = flush_and_move(d, d->record);
+		if (flushed != STEP_MORE)
+			return flushed;
+	}
+	gather(d);
+	if (d->n || d->record > atomic_load(&d->cursor))
+		return STEP_MORE;
+	last = recorder_last_durable(d->recorder); /* asked before the log is: a record in between is seen */
+	d->at = 0;
+	d->block = (struct block){ 0 };
+	switch (log_reader_next(d->reader, &d->block, &e)) {
+	case TW_OK:
+		return STEP_MORE;
+	case TW_AGAIN:
+		if (!last)
+			return STEP_IDLE;
+		if (d->sink->close)
+			d->sink->close(d->node->self);
+		d->open = false;
+		d->ended = true;
+		return STEP_DONE;
+	default:
+		return give_up(d, "reading the alert log", &e);
+	}
+}
+
+struct bell *delivery_bell(struct delivery *d)
+{
+	return &d->bell;
+}
+
+int32_t delivery_pause_ms(const struct delivery *d)
+{
+	int64_t left;
+
+	if (!d->not_before)
+		return IDLE_MS;
+	left = (d->not_before - os->mono()) / 1000000 + 1;
+	return left < 1 ? 1 : left > PAUSE_MAX_MS ? PAUSE_MAX_MS : (int32_t)left;
+}
+
+void delivery_hurry(struct delivery *d)
+{
+	atomic_store(&d->hurry, true);
+	bell_ring(&d->bell);
+}
+
+void delivery_stats(const struct delivery *d, struct delivery_stats *ret)
+{
+	ret->delivered = atomic_load(&d->delivered);
+	ret->refused = atomic_load(&d->refused);
+	ret->attempts = atomic_load(&d->all_attempts);
+	ret->cursor = atomic_load(&d->cursor);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Delivery: one sink as a cursor over the alert log. It reads what is committed, hands over what the sink wants, and
+ * moves the cursor once the sink has it safe. A sink that fails is offered the same records again after a pause; while
+ * sources are live it is never given up, in a run that ends only after a number of attempts.
+ */
+#ifndef RUN_DELIVERY_H
+#define RUN_DELIVERY_H
+
+#include "graph/graph.h"
+#include "state/recorder.h"
+
+struct delivery;
+
+/* start: the record after which delivery begins. */
+struct delivery *delivery_new(const struct graph *, const struct graph_node *sink, struct store *, struct recorder *,
+                              uint64_t start, struct tw_err *);
+void delivery_free(struct delivery *);
+
+/* Up to one batch of records. STEP_DONE: all records are delivered and none will follow. [sink] */
+enum step delivery_step(struct delivery *);
+struct bell *delivery_bell(struct delivery *);
+int32_t delivery_pause_ms(const struct delivery *); /* after STEP_IDLE */
+/* The run is ending: give up after a few attempts instead of never. [any] */
+void delivery_hurry(struct delivery *);
+
+struct delivery_stats {
+	uint64_t delivered, refused, attempts, cursor;
+};
+void delivery_stats(const struct delivery *, struct delivery_stats *ret); /* [any] */
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Running a planned graph: open the store, catch up, start a thread for every loop, and wait in libev for the end or a
+ * signal. SIGINT and SIGTERM drain: sources stop, what they brought is judged, recorded and delivered. A second one
+ * ends the process at once; the store is sound at any moment.
+ */
+#ifndef RUN_RUN_H
+#define RUN_RUN_H
+
+#include "graph/graph.h"
+#include "state/store.h"
+
+struct run_options {
+	const struct graph *graph;
+	const char *dir;       /* of the store */
+	const char *recording; /* replay this tape instead of opening sources; NULL: run */
+	bool no_tape, rebuild;
+	bool progress;         /* a bar on stderr, if the run has an end */
+	uint32_t batch;        /* 0: as configured */
+};
+
+struct run_detector {
+	const char *name;
+	uint64_t events, alerts, quiet, warming, scores, unkeyed, errors;
+	const char *const *counter_names; /* of the plugin, NULL-terminated, or NULL */
+	uint64_t counters[32];
+	bool quarantined;
+};
+
+struct run_summary {
+	uint64_t events, alerts, dead, skipped;
+	double seconds;
+	uint64_t peak_memory; /* bytes of resident memory */
+	struct run_detector *detectors;
+	uint32_t n_detectors;
+	bool source_failed, sink_failed, interrupted;
+};
+
+/* Run to the end. Returns TW_OK, or a negative code of plugin.h or store.h with a sentence in e; sources and sinks that
+ * gave up are in the summary. [control] */
+int32_t run_graph(const struct run_options *, struct run_summary *ret, struct tw_err *e);
+void run_summary_free(struct run_summary *);
+/* The closing lines for people. */
+void run_summary_print(const struct run_summary *, FILE *);
+
+#endif
