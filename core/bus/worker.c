@@ -194,15 +194,13 @@ void worker_run(struct worker *w, uint32_t level, const struct items *items)
 
 /* ---- order ---- */
 
-static const struct intern *order_names; /* qsort has no argument for it; one pipeline thread sorts */
-
-static int by_names(const struct out *x, const struct out *y)
+static int by_names(const struct out *x, const struct out *y, const struct intern *names)
 {
-	int d = strcmp(intern_name(order_names, x->symbol), intern_name(order_names, y->symbol));
-	return d ? d : strcmp(intern_name(order_names, x->account), intern_name(order_names, y->account));
+	int d = strcmp(intern_name(names, x->symbol), intern_name(names, y->symbol));
+	return d ? d : strcmp(intern_name(names, x->account), intern_name(names, y->account));
 }
 
-static int in_order(const void *a, const void *b)
+static int in_order(const void *a, const void *b, void *names)
 {
 	const struct out *x = a, *y = b;
 
@@ -213,7 +211,7 @@ static int in_order(const void *a, const void *b)
 	if (x->due != y->due)
 		return x->due < y->due ? -1 : 1;
 	if (x->due != INT64_MAX) {
-		int d = by_names(x, y);
+		int d = by_names(x, y, names);
 		if (d)
 			return d;
 	}
@@ -222,9 +220,8 @@ static int in_order(const void *a, const void *b)
 
 void outs_order(struct outs *o, uint32_t from, const struct intern *names)
 {
-	order_names = names;
 	if (o->n - from > 1)
-		qsort(o->list + from, o->n - from, sizeof *o->list, in_order);
+		qsort_r(o->list + from, o->n - from, sizeof *o->list, in_order, (void *)(uintptr_t)names);
 	for (uint32_t i = from; i < o->n; i++) {
 		struct out *out = &o->list[i];
 		bool same = i > from && out[-1].seq == out->seq && out[-1].instance == out->instance;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define NAME_COLUMNS 26
+#define COLUMNS      100
 
 /* One line for each form; a line that begins with a blank goes on with the form above it. */
 static void print_usage(const struct verb *v, FILE *f)
@@ -41,6 +42,21 @@ static void print_option(const struct cli_option *o, FILE *f)
 		fprintf(f, "%s\n%*s%s\n", name, NAME_COLUMNS, "", o->help);
 }
 
+/* Lines longer than a screen are broken at blanks. */
+static void print_wrapped(const char *s, FILE *f)
+{
+	while (*s) {
+		size_t n = strcspn(s, "\n"), cut = n;
+		if (n > COLUMNS) {
+			for (cut = COLUMNS; cut > 0 && s[cut] != ' ';)
+				cut--;
+			cut = cut ? cut : n;
+		}
+		fprintf(f, "%.*s\n", (int)cut, s);
+		s += cut + (s[cut] != '\0');
+	}
+}
+
 void cli_help(const struct verb *v, FILE *f)
 {
 	static const struct cli_option help = { "help", 'h', CLI_FLAG, NULL, 0, "print this and end" };
@@ -50,8 +66,10 @@ void cli_help(const struct verb *v, FILE *f)
 	for (const struct cli_option *o = v->options; o && o->name; o++)
 		print_option(o, f);
 	print_option(&help, f);
-	if (v->more)
-		fprintf(f, "\n%s\n", v->more);
+	if (v->more) {
+		fputc('\n', f);
+		print_wrapped(v->more, f);
+	}
 	fprintf(f, "\nMore: man tapewatch-%s\n", v->name);
 }
 

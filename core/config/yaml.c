@@ -175,7 +175,7 @@ static void begin_name(struct reader *rd, struct level *up, struct node *name, b
 	up->name.text = NULL;
 	if (name->faulty)
 		return;
-	const struct node *before = find(up, name->raw);
+	const struct node *before = up->full ? NULL : find(up, name->raw);
 	if (plain && strcmp(name->raw, "<<") == 0)
 		report_error(rd->l->r, &name->at, "merge keys (<<) are not allowed; write the options out");
 	else if (!*name->raw)

@@ -94,7 +94,7 @@ static const char *bounds(const unsigned char *p, size_t n, struct tw_err *e)
 		if (holds > n - at)
 			REFUSE(e, "bad_msgpack", "a list or map at byte %zu claims more items than there are bytes",
 			       at);
-		if (holds && depth == MAX_DEPTH - 1)
+		if (holds && depth == MAX_DEPTH)
 			REFUSE(e, "bad_msgpack", "lists and maps nest deeper than %u at byte %zu", MAX_DEPTH, at);
 		if (holds)
 			left[++depth] = holds;

@@ -22,7 +22,7 @@ const struct tw_option graph_detector_options[] = {
 	          "no alerts of a key before it has been seen for a time (2h) or a number of events (100 events)"),
 	TW_STRING(struct detector_options, key, "",
 	          "fields that select the state, for detectors that leave it open: symbol, account, account,symbol, none"),
-	TW_INT(struct detector_options, max_keys, "1000000", "1", "100000000",
+	TW_INT(struct detector_options, max_keys, "100000", "1", "100000000",
 	       "keys with a state; beyond it the ones not seen for longest (event time) are forgotten"),
 	TW_DURATION(struct detector_options, ttl, "0s", "0s", "36500d", "forget a key not seen for so long; 0s: never"),
 	TW_INT(struct detector_options, max_errors, "100", "1", "1000000000",
