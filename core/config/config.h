@@ -79,6 +79,9 @@ int32_t config_load(struct config *, const char *const *paths, uint32_t n, struc
 int32_t config_parse(struct config *, const char *name, const char *yaml, size_t len, struct report *r);
 void config_free(struct config *);
 
+/* The same digest over a part of the tree. false: memory is out. */
+bool config_node_digest(const struct node *, char hex[65]);
+
 const struct node *node_get(const struct node *map, const char *name); /* NULL if absent or not a map */
 
 /* ---- options ---- */

@@ -57,12 +57,17 @@ static bool add_node(struct sha256 *h, const struct node *node)
 	return ok;
 }
 
-bool config_digest(struct config *c)
+bool config_node_digest(const struct node *node, char hex[65])
 {
 	struct sha256 *h = sha256_new();
 	if (!h)
 		return false;
-	bool ok = add_node(h, &c->root) && sha256_hex(h, c->digest) == 0;
+	bool ok = add_node(h, node) && sha256_hex(h, hex) == 0;
 	sha256_free(h);
 	return ok;
+}
+
+bool config_digest(struct config *c)
+{
+	return config_node_digest(&c->root, c->digest);
 }

@@ -29,7 +29,8 @@ struct reader {
 	struct node *ret;
 	struct level levels[CONFIG_MAX_DEPTH];
 	uint32_t depth, documents;
-	bool done; /* stop here: out of memory or past a limit */
+	bool done;    /* stop here: out of memory, past a limit or at a fault */
+	bool closing; /* only what is open already is still to be finished */
 };
 
 /* ---- places ---- */
@@ -151,7 +152,7 @@ static const struct node *find(const struct level *up, const char *name)
 static void finish_value(struct reader *rd, struct node *value)
 {
 	struct level *up = top(rd);
-	if (++rd->l->nodes > CONFIG_MAX_NODES) {
+	if (++rd->l->nodes > CONFIG_MAX_NODES && !rd->closing) {
 		report_error(rd->l->r, &value->at, "more than %u values in all files", CONFIG_MAX_NODES);
 		rd->done = true;
 	} else if (!up) {
@@ -387,6 +388,7 @@ static void unwind(struct reader *rd)
 	while (rd->depth > 2 || (rd->depth && rd->l->no_memory))
 		free(rd->levels[--rd->depth].items);
 	rd->done = false;
+	rd->closing = true;
 	while (rd->depth && !rd->l->no_memory)
 		on_end(rd, NULL);
 	while (rd->depth)

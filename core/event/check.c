@@ -37,12 +37,11 @@ struct checked {
 #define REFUSE(word, ...) return err_set(c->e, TW_E_DATA, __VA_ARGS__), (word)
 
 /* Each test gives NULL or the word, so that a validator is a chain of them. */
-static const char *text_fault(const struct checked *c, const char *word, const char *name, struct tw_str t)
+static const char *name_fault(const struct checked *c, const char *word, const char *name, struct tw_str t)
 {
-	bool named = t.len <= EVENT_MAX_NAME;
 	size_t good = utf8_span(t.s, t.len, UTF8_PLAIN);
-	REFUSE(word, "%s has byte 0x%02x at %zu%s%.*s: expected UTF-8 without control characters", name,
-	       (unsigned char)t.s[good], good + 1, named ? " behind " : "", named ? (int)good : 0, t.s);
+	REFUSE(word, "%s has byte 0x%02x behind '%.*s': expected UTF-8 without control characters", name,
+	       (unsigned char)t.s[good], (int)good, t.s);
 }
 
 static inline const char *name_ok(const struct checked *c, const char *word, const char *name, struct tw_str t)
@@ -52,7 +51,7 @@ static inline const char *name_ok(const struct checked *c, const char *word, con
 	if (t.len > EVENT_MAX_NAME)
 		REFUSE(word, "%s has %" PRIu32 " bytes: expected at most %u", name, t.len, EVENT_MAX_NAME);
 	if (utf8_span(t.s, t.len, UTF8_PLAIN) != t.len)
-		return text_fault(c, word, name, t);
+		return name_fault(c, word, name, t);
 	return NULL;
 }
 

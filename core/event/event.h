@@ -65,17 +65,19 @@ uint32_t intern_count(const struct intern *); /* the highest id */
 bool intern_full(const struct intern *);
 
 /* Encode from a kind's numbers and texts in wire order (see tapewatch/push.h). out needs event_bound(). Returns the
- * length. The seq is 0: event_stamp() writes it later. */
+ * length. The seq is 0: event_stamp() writes it later. Every NaN is written as the same one, an empty text as absent. */
 size_t event_put(unsigned char *out, const struct kind *, int64_t ts, const union tw_num *, const struct tw_str *);
 size_t event_bound(const struct kind *, const struct tw_str *);
 
 /* Encode a decoded view, alerts and scores with their details and features. Texts of names come from the intern
- * table, for alerts and labels... from the struct itself where it holds texts. Appends to out. 0 or TW_E_*. */
+ * table, or from the struct itself where it holds texts. What is not UTF-8 in a text becomes U+FFFD. Appends to out.
+ * 0, TW_E_DATA (unknown kind, a number that is no word of its enumeration, too large), or TW_E_FATAL (memory). */
 int32_t event_encode(struct buf *out, const struct tw_event *, const struct intern *);
 
 /* Decode canonical bytes into ev, which needs room for struct tw_event. Texts point into p. Every byte that is not a
- * value is checked. Returns the length of the event, or 0 when the bytes are not canonical. in may be NULL: then
- * symbol and account stay 0. scratch is for features and details; it may be NULL for kinds without them. */
+ * value is checked. Returns the length of the event, or 0 when the bytes are not canonical (or memory is out): then no
+ * name was interned. n may be more than the event. in may be NULL: then symbol and account stay 0. scratch is for
+ * features and details; when NULL, they are checked and left out. UTF-8 is the edge's business: see event_check(). */
 size_t event_decode(struct tw_event *ev, const unsigned char *p, size_t n, struct intern *in, struct arena *scratch);
 
 /* Cheap looks at canonical bytes that event_decode() or event_put() has vouched for. */
@@ -93,7 +95,7 @@ const char *event_check(const struct kind *, int64_t ts, const union tw_num *, c
  * NULL, or the word for the dead-letter log as event_check() gives it. */
 const char *event_canonical(struct buf *out, const void *msgpack, size_t n, struct tw_err *e);
 
-/* One JSON object without a newline, appended to out; NaN and absent fields are left out, times are RFC 3339 with the
+/* One JSON object without a newline, appended to out; absent fields, NaN and infinities are left out, times are RFC 3339 with the
  * ns. Names of ids come from in. */
 int32_t event_json(struct buf *out, const struct tw_event *, const struct intern *);
 /* A JSON string with its quotes; invalid UTF-8 becomes U+FFFD. */

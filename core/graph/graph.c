@@ -67,7 +67,7 @@ static const struct place *place_of(const struct graph_node *n, const char *opti
 
 static void bind_source(struct graph_node *n, const char *what, struct report *r)
 {
-	if (!n->source.max_bad || !bad_limit_parse(&n->source))
+	if (n->source.max_bad && !bad_limit_parse(&n->source))
 		report_error(r, place_of(n, "max_bad"),
 		             "%s: option 'max_bad': expected a number of rows such as 100, or a share from 1%% to 100%%", what);
 }
@@ -126,10 +126,11 @@ static void bind_node(struct graph *g, struct graph_node *n, const char *what, s
 	struct binding b[2] = { { p->options, p->option_size, n->self },
 		                { host_tables[n->kind], sizeof(struct tw_option), host_self[n->kind] } };
 	struct tw_err e = { 0 };
+	uint32_t wrong;
 
-	if (options_bind(n->config, p->options ? b : b + 1, p->options ? 2 : 1, inputs_elsewhere, what, &g->arena, r) > 0)
-		return;
-	if (p->check && p->check(n->self, &e) < 0)
+	wrong = options_bind(n->config, p->options ? b : b + 1, p->options ? 2 : 1, inputs_elsewhere, what, &g->arena, r);
+	/* The plugin may rely on its options being bound; the host's own checks cope with absent ones. */
+	if (!wrong && p->check && p->check(n->self, &e) < 0)
 		report_error(r, &n->config->name_at, "%s: %s", what, e.msg);
 	if (n->kind == PLUGIN_SOURCE)
 		bind_source(n, what, r);
@@ -175,6 +176,8 @@ static int32_t make_node(struct graph *g, enum plugin_kind kind, const struct no
 	if (!n->self)
 		return TW_E_FATAL;
 	bind_node(g, n, what, r);
+	if (!config_node_digest(config, n->digest))
+		return TW_E_FATAL;
 	g->n++;
 	return TW_OK;
 }
@@ -213,7 +216,7 @@ int32_t graph_plan(struct graph *g, const struct config *c, struct plugins *plug
 	g->n_sources = counts[PLUGIN_SOURCE];
 	g->n_detectors = counts[PLUGIN_DETECTOR];
 	g->n_sinks = counts[PLUGIN_SINK];
-	if (!node_get(&c->root, "sources"))
+	if (!node_get(&c->root, "sources") && !c->incomplete)
 		report_error(r, NULL, "no sources: a pipeline needs a section 'sources' with at least one");
 	if (connect_nodes(g, c, r) < 0)
 		return TW_E_FATAL;

@@ -55,6 +55,7 @@ struct graph_node {
 	enum key_field key;
 	uint32_t state_size;
 	bool logged_scores; /* a sink wants this detector's scores */
+	char digest[65];    /* of its part of the configuration; goes with its alerts */
 	union {
 		struct source_options source;
 		struct detector_options detector;

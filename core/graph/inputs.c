@@ -33,6 +33,8 @@ static void input_missing(const struct graph *g, const struct config *c, const s
 	const struct node *sections[] = { node_get(&c->root, "sources"), node_get(&c->root, "detectors") };
 	const char *near, *known = "";
 
+	if (c->incomplete) /* it may be in the part that could not be read */
+		return;
 	/* Names that are configured but did not load are known too: their own mistake has been reported. */
 	for (size_t s = 0; s < 2; s++)
 		for (uint32_t k = 0; sections[s] && k < sections[s]->n && n_words < GRAPH_MAX_NODES; k++) {
@@ -84,10 +86,10 @@ static int32_t resolve(struct graph *g, const struct config *c, struct graph_nod
 			}
 			taken[k] = true;
 		}
-		if (!found && glob)
+		if (!found && glob && !c->incomplete)
 			report_error(r, input_place(n, i), "%s: input '%s' matches no %s", what_of(n, r), name,
 			             n->kind == PLUGIN_SINK ? "detector" : "source");
-		else if (!found)
+		else if (!found && !glob)
 			input_missing(g, c, n, i, name, r);
 	}
 	for (uint32_t k = 0; k < last; k++)

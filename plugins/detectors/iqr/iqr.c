@@ -68,8 +68,8 @@ static int32_t open_(void *self, const struct tw_host *host, struct tw_err *e)
 	return TW_OK;
 }
 
-static int32_t report(struct tw_ctx *c, const struct iqr *o, const struct tw_event *ev, uint32_t field, double x,
-		      double q1, double q3, double median, double score)
+TW_RARE int32_t report(struct tw_ctx *c, const struct iqr *o, const struct tw_event *ev, uint32_t field, double x,
+		       double q1, double q3, double median, double score)
 {
 	const struct tw_words *words = tw_field_words(tw_field_resolve(ev, field));
 	struct tw_subject who = tw_subject_of(c->host, ev);
@@ -85,8 +85,8 @@ static int32_t report(struct tw_ctx *c, const struct iqr *o, const struct tw_eve
 			 up ? "upper" : "lower", fence, o->n, q1, q3, o->multiplier);
 }
 
-static inline int32_t judge(struct tw_ctx *c, const struct iqr *o, const struct tw_event *ev, uint32_t field, double x,
-			    struct tw_sorted *w, double *score)
+TW_HOT int32_t judge(struct tw_ctx *c, const struct iqr *o, const struct tw_event *ev, uint32_t field, double x,
+		     struct tw_sorted *w, double *score)
 {
 	const double *s = tw_sorted_order(w, o->n);
 	double q1 = tw_quantile(s, o->n, 0.25), q3 = tw_quantile(s, o->n, 0.75), range = q3 - q1;
@@ -111,7 +111,7 @@ static inline int32_t judge(struct tw_ctx *c, const struct iqr *o, const struct 
 	return report(c, o, ev, field, x, q1, q3, tw_median(s, o->n), *score);
 }
 
-static inline int32_t on_event(struct tw_ctx *c, const struct iqr *o, const struct tw_event *ev, struct state *s)
+TW_HOT int32_t on_event(struct tw_ctx *c, const struct iqr *o, const struct tw_event *ev, struct state *s)
 {
 	double score[TW_FIELDS_MAX];
 	unsigned char *window = (unsigned char *)(s + 1);

@@ -76,8 +76,8 @@ static int32_t open_(void *self, const struct tw_host *host, struct tw_err *e)
 	return TW_OK;
 }
 
-static int32_t report(struct tw_ctx *c, const struct moving_average *o, const struct tw_event *ev, uint32_t field,
-		      double x, double mean)
+TW_RARE int32_t report(struct tw_ctx *c, const struct moving_average *o, const struct tw_event *ev, uint32_t field,
+		       double x, double mean)
 {
 	double pct = 100 * (x - mean) / fabs(mean);
 
@@ -96,8 +96,7 @@ static int32_t report(struct tw_ctx *c, const struct moving_average *o, const st
 	return TW_OK;
 }
 
-static inline int32_t on_event(struct tw_ctx *c, const struct moving_average *o, const struct tw_event *ev,
-			       struct state *s)
+TW_HOT int32_t on_event(struct tw_ctx *c, const struct moving_average *o, const struct tw_event *ev, struct state *s)
 {
 	double average[TW_FIELDS_MAX];
 	unsigned char *window = (unsigned char *)(s + 1);

@@ -133,8 +133,8 @@ static int wanted(const struct technical *o, uint32_t side, uint32_t before)
 	       (o->sided == BOTH || (o->sided == UPPER) == (side == ABOVE));
 }
 
-static int32_t judge_rsi(struct tw_ctx *c, const struct technical *o, const struct tw_event *ev, uint32_t field,
-			 double x, double difference, double total, struct series *s, double *score)
+TW_RARE int32_t judge_rsi(struct tw_ctx *c, const struct technical *o, const struct tw_event *ev, uint32_t field,
+			  double x, double difference, double total, struct series *s, double *score)
 {
 	uint32_t before = s->rsi, side;
 	double index;
@@ -160,8 +160,8 @@ static int32_t judge_rsi(struct tw_ctx *c, const struct technical *o, const stru
 	return TW_OK;
 }
 
-static int32_t judge_band(struct tw_ctx *c, const struct technical *o, const struct tw_event *ev, uint32_t field,
-			  double x, struct tw_spread d, struct series *s, double *score)
+TW_RARE int32_t judge_band(struct tw_ctx *c, const struct technical *o, const struct tw_event *ev, uint32_t field,
+			   double x, struct tw_spread d, struct series *s, double *score)
 {
 	double deviation = sqrt(d.squares / o->dof), mean = x - d.distance;
 	uint32_t before = s->band, side;
@@ -189,8 +189,8 @@ static int32_t judge_band(struct tw_ctx *c, const struct technical *o, const str
 	return TW_OK;
 }
 
-static inline int32_t watch_rsi(struct tw_ctx *c, const struct technical *o, const struct tw_event *ev, uint32_t field,
-				double x, struct series *s, double *score)
+TW_HOT int32_t watch_rsi(struct tw_ctx *c, const struct technical *o, const struct tw_event *ev, uint32_t field,
+			 double x, struct series *s, double *score)
 {
 	struct tw_rsi *w = (struct tw_rsi *)(void *)(s + 1);
 	double difference, total;
@@ -210,8 +210,8 @@ static inline int32_t watch_rsi(struct tw_ctx *c, const struct technical *o, con
 	return TW_OK;
 }
 
-static inline int32_t watch_band(struct tw_ctx *c, const struct technical *o, const struct tw_event *ev, uint32_t field,
-				 double x, struct series *s, double *score)
+TW_HOT int32_t watch_band(struct tw_ctx *c, const struct technical *o, const struct tw_event *ev, uint32_t field,
+			  double x, struct series *s, double *score)
 {
 	struct tw_window *w = (struct tw_window *)(void *)((unsigned char *)s + o->band_at);
 	int32_t rc = TW_OK;
@@ -229,7 +229,7 @@ static inline int32_t watch_band(struct tw_ctx *c, const struct technical *o, co
 	return rc;
 }
 
-static inline int32_t on_event(struct tw_ctx *c, const struct technical *o, const struct tw_event *ev, struct state *s)
+TW_HOT int32_t on_event(struct tw_ctx *c, const struct technical *o, const struct tw_event *ev, struct state *s)
 {
 	double score[2 * TW_FIELDS_MAX];
 	unsigned char *at = (unsigned char *)(s + 1);

@@ -86,8 +86,8 @@ static int32_t open_(void *self, const struct tw_host *host, struct tw_err *e)
 	return TW_OK;
 }
 
-static int32_t judge(struct tw_ctx *c, const struct volume *o, const struct tw_event *ev, uint32_t field, double volume,
-		     double x, struct tw_spread s, double *score)
+TW_RARE int32_t judge(struct tw_ctx *c, const struct volume *o, const struct tw_event *ev, uint32_t field,
+		      double volume, double x, struct tw_spread s, double *score)
 {
 	double deviation = sqrt(s.squares / o->dof), expected = x - s.distance;
 
@@ -118,7 +118,7 @@ static int32_t judge(struct tw_ctx *c, const struct volume *o, const struct tw_e
 	return TW_OK;
 }
 
-static inline int32_t on_event(struct tw_ctx *c, const struct volume *o, const struct tw_event *ev, struct state *s)
+TW_HOT int32_t on_event(struct tw_ctx *c, const struct volume *o, const struct tw_event *ev, struct state *s)
 {
 	double score[TW_FIELDS_MAX];
 	unsigned char *at = (unsigned char *)(s + 1);

@@ -94,8 +94,8 @@ static int32_t open_(void *self, const struct tw_host *host, struct tw_err *e)
 	return TW_OK;
 }
 
-static int32_t judge(struct tw_ctx *c, const struct zscore *o, const struct tw_event *ev, uint32_t field, double x,
-		     double distance, double deviation, double *score)
+TW_RARE int32_t judge(struct tw_ctx *c, const struct zscore *o, const struct tw_event *ev, uint32_t field, double x,
+		      double distance, double deviation, double *score)
 {
 	double expected = x - distance;
 	int32_t rc = TW_OK;
@@ -120,8 +120,8 @@ static int32_t judge(struct tw_ctx *c, const struct zscore *o, const struct tw_e
 	return rc;
 }
 
-static inline int32_t classic(struct tw_ctx *c, const struct zscore *o, const struct tw_event *ev, uint32_t field,
-			      double x, struct tw_window *w, double *score)
+TW_HOT int32_t classic(struct tw_ctx *c, const struct zscore *o, const struct tw_event *ev, uint32_t field, double x,
+		       struct tw_window *w, double *score)
 {
 	int32_t rc = TW_OK;
 
@@ -138,8 +138,8 @@ static inline int32_t classic(struct tw_ctx *c, const struct zscore *o, const st
 	return rc;
 }
 
-static int32_t robust(struct tw_ctx *c, const struct zscore *o, const struct tw_event *ev, uint32_t field, double x,
-		      struct tw_sorted *w, double *score)
+TW_RARE int32_t robust(struct tw_ctx *c, const struct zscore *o, const struct tw_event *ev, uint32_t field, double x,
+		       struct tw_sorted *w, double *score)
 {
 	int32_t rc = TW_OK;
 
@@ -160,7 +160,7 @@ static int32_t robust(struct tw_ctx *c, const struct zscore *o, const struct tw_
 	return rc;
 }
 
-static inline int32_t on_event(struct tw_ctx *c, const struct zscore *o, const struct tw_event *ev, struct state *s)
+TW_HOT int32_t on_event(struct tw_ctx *c, const struct zscore *o, const struct tw_event *ev, struct state *s)
 {
 	double score[TW_FIELDS_MAX];
 	unsigned char *window = (unsigned char *)(s + 1);

@@ -204,20 +204,17 @@ static inline double tw_field_change(double price, double previous, int logarith
 	return logarithm ? log(price / previous) : price / previous - 1;
 }
 
-/* The value of a field. previous: the key's price before this event, 0 where there was none. */
-static inline double tw_field_get(const struct tw_event *ev, uint32_t field, double previous)
+TW_RARE double tw_field_other(const struct tw_event *ev, uint32_t field, double previous)
 {
-	if (field <= TW_FIELD_PRICE && ev->kind == TW_QUOTE) /* by far the most frequent */
-		return 0.5 * (ev->quote.bid + ev->quote.ask);
 	if (field == TW_FIELD_RETURN || field == TW_FIELD_LOG_RETURN)
 		return tw_field_change(tw_field_price(ev), previous, field == TW_FIELD_LOG_RETURN);
 	switch (ev->kind) {
 	case TW_QUOTE:
 		return tw_field_of_quote(&ev->quote, field);
 	case TW_TRADE:
-		return field <= TW_FIELD_PRICE                              ? ev->trade.price :
+		return field <= TW_FIELD_PRICE                            ? ev->trade.price :
 		       field == TW_FIELD_SIZE || field == TW_FIELD_VOLUME ? ev->trade.size :
-		                                                              (double)NAN;
+		                                                            (double)NAN;
 	case TW_BAR:
 		return tw_field_of_bar(&ev->bar, field);
 	case TW_DEAL:
@@ -231,6 +228,14 @@ static inline double tw_field_get(const struct tw_event *ev, uint32_t field, dou
 	default:
 		return (double)NAN;
 	}
+}
+
+/* The value of a field. previous: the key's price before this event, 0 where there was none. */
+static inline double tw_field_get(const struct tw_event *ev, uint32_t field, double previous)
+{
+	if (field <= TW_FIELD_PRICE && ev->kind == TW_QUOTE) /* by far the most frequent */
+		return 0.5 * (ev->quote.bid + ev->quote.ask);
+	return tw_field_other(ev, field, previous);
 }
 
 /* A deviation up to this is rounding in the last digits of the prices that a value comes from, and no spread. */
@@ -363,7 +368,7 @@ static inline struct tw_subject tw_subject_of(const struct tw_host *host, const 
 
 /* Emit what was thought of an event (NULL inside timer()): the largest of n scores, and with n > 1 each as a feature.
  * NaN: not judged; nothing is emitted when all are. */
-static inline int32_t tw_emit_scores(struct tw_ctx *c, const struct tw_event *ev, const double *scores, uint32_t n)
+TW_RARE int32_t tw_emit_scores(struct tw_ctx *c, const struct tw_event *ev, const double *scores, uint32_t n)
 {
 	struct tw_event out;
 	uint32_t i;

@@ -438,7 +438,8 @@ struct tw_source {
  * all; TW_AGAIN: [0,*done), the host offers the rest again after a pause; TW_E_DATA: record [*done] is refused for
  * good and goes to the dead-letter log; any other negative result: the host closes, opens and tries again. Sinks never
  * sleep and never retry by themselves. After flush() everything accepted is safe; only then the cursor moves.
- * Records are alerts, and scores where the sink asks for them; symbol and account are texts in them.
+ * Records are alerts, and scores where the sink asks for them. An alert holds its symbol and account as texts; those of
+ * a score are numbers, and host->name() gives their texts.
  */
 struct tw_sink {
 	TW_COMMON;
