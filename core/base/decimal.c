@@ -29,6 +29,12 @@ const uint64_t decimal_powers[18] = {
 	UINT64_C(100000000000000000),
 };
 
+/* floor(v / 2^bits), also below zero, where C leaves >> to the compiler. */
+static int shift_down(int v, int bits)
+{
+	return v < 0 ? ~(~v >> bits) : v >> bits;
+}
+
 /* v = m * 2^e with the top bit of m set. False for zero and subnormals. */
 static bool take_apart(double v, uint64_t *m, int *e)
 {
@@ -63,7 +69,7 @@ static bool scale(uint64_t m, int e, int k, uint64_t *ret, uint64_t *cut)
 	tail = (uint64_t)low;               /* which only matter when the factor is exact */
 
 	/* The product has 192 bits; the binary point stands `shift` bits from the end of its upper 128. */
-	shift = -(e + ((k * 217706) >> 16) - 127) - 64;
+	shift = -(e + shift_down(k * 217706, 16) - 127) - 64;
 	if (shift < 65)
 		return false;
 	if (shift > 128) { /* below a half */
@@ -113,7 +119,7 @@ bool decimal_digits(double v, int n, uint64_t *ret, int *ret_exp)
 	if (n < 1 || n > DECIMAL_DIGITS || !take_apart(v, &m, &e))
 		return false;
 	/* floor(log10 v) is this or one more. */
-	x = ((e + 63) * 78913) >> 18;
+	x = shift_down((e + 63) * 78913, 18);
 	if (!scale(m, e, n - 1 - x, &digits, &cut))
 		return false;
 	if (cut >= end) {

@@ -17,8 +17,8 @@
 /* *ret = v * 10^precision, rounded. v finite and >= 0, precision 0..17. False: not decided. */
 bool decimal_fixed(double v, int precision, uint64_t *ret);
 
-/* v = *ret * 10^(*ret_exp - n + 1), rounded to n digits (1..17): *ret has exactly n digits. v finite and > 0. False: not
- * decided. */
+/* v = *ret * 10^(*ret_exp - n + 1), rounded to n digits (1..17): *ret has exactly n digits. v finite and > 0. False:
+ * not decided. */
 bool decimal_digits(double v, int n, uint64_t *ret, int *ret_exp);
 
 extern const uint64_t decimal_powers[18]; /* 10^0 .. 10^17 */

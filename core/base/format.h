@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A fast vsnprintf for the conversions that alert sentences use: %s %.*s %c %d %i %u %x with l, ll, z and the PRI
- * macros, %f %g %e with precision, widths and the flag '-' and '0', %%. Anything else falls back to vsnprintf for the
- * whole call. Numbers are right to the digits asked for, up to ties in the last one, and the same on every machine.
- * Why: a reason sentence with five numbers costs glibc about a microsecond, more than judging twenty events.
+ * macros, %f %g %e with precision, widths and the flags '-', '0' and '+', %%. Anything else falls back to vsnprintf for
+ * the whole call. Numbers are right to the digits asked for, up to ties in the last one, and the same on every machine.
+ * Why: a reason sentence with five numbers takes glibc twice as long, as much as judging several events.
  */
 #ifndef BASE_FORMAT_H
 #define BASE_FORMAT_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The registry: which files have been tried, what they hold, and why some were refused. A file is tried once; asking
- * again gets the same answer.
+ * again gets the same answer. Folders are listed with opendir(), which base/os has no door for; what is found in them
+ * is looked at through os.
  */
 #include "base/err.h"
 #include "base/os.h"
@@ -36,7 +37,7 @@ struct plugins *plugins_new(const char *const *folders)
 	if (!folders) {
 		ps->folders = plugin_default_folders(&ps->arena);
 	} else {
-		while (folders[n] && n < PLUGIN_MAX_FOLDERS)
+		while (n < PLUGIN_MAX_FOLDERS && folders[n])
 			n++;
 		copy = arena_alloc(&ps->arena, (n + 1) * sizeof *copy);
 		for (uint32_t i = 0; copy && i < n; i++) {
