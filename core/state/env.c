@@ -338,13 +338,13 @@ int32_t file_create(struct file *f, const char *dir, uint64_t map,
 	/* LMDB syncs the data, but neither the file's entry nor its folder. */
 	fd = os->open(path, O_RDWR | O_CLOEXEC, 0);
 	if (fd < 0 || os->fsync(fd) < 0)
-		ret = err_sys(err, errno, "cannot sync %s", path);
+		ret = file_fail(f, errno, DISK_SLACK, "syncing", err);
 	if (fd >= 0)
 		os->close(fd);
 	if (ret == TW_OK)
 		ret = lock_file_make(f, err);
 	if (ret == TW_OK && (os->rename(path, f->path) < 0 || os_sync_dir(dir) < 0))
-		ret = err_sys(err, errno, "cannot put %s in its place", f->path);
+		ret = file_fail(f, errno, DISK_SLACK, "putting it in its place", err);
 out:
 	if (ret != TW_OK)
 		os->unlink(path);

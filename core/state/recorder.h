@@ -11,8 +11,8 @@
 #include "bus/ring.h"
 #include "state/store.h"
 
-#define COMMITS 8u                  /* under way; a power of two */
-#define COMMIT_BYTES (1024u * 1024u) /* of events or alerts, after which a commit is handed over */
+#define COMMITS 16u                /* under way; a power of two */
+#define COMMIT_BYTES (512u * 1024u) /* of events or alerts, after which a commit is handed over; a block fits the cache */
 #define COMMIT_DEAD 4096u
 
 /* Values of a checkpoint, copied out of the live state at a batch boundary. */

@@ -17,35 +17,43 @@
 
 static const struct tw_option options[] = {
 	TW_LIST(struct csv, path, TW_REQUIRED,
-	        "file, or list of files; * and ? are filled in. gzip and zstd are told by their first bytes. Several files "
-	        "are merged by time. At most 1024"),
+		"file, or list of files; * and ? are filled in. gzip and zstd are told by their first bytes. Several "
+		"files "
+		"are merged by time. At most 1024"),
 	TW_ENUM(struct csv, format, "auto", "auto|truefx|histdata|ohlcv|mql5|columns",
-	        "what a line looks like; auto: told from each file's first line. mql5 covers MetaTrader statements"),
+		"what a line looks like; auto: told from each file's first line. mql5 covers MetaTrader statements"),
 	TW_MAP(struct csv, columns, "",
-	       "own mapping: {field: column name or number from 1}, or a list of fields in column order with - to skip, "
+	       "own mapping: {field: column name or number from 1}, or a list of fields in column order with - to "
+	       "skip, "
 	       "such as [ts, symbol, -, price]"),
 	TW_ENUM(struct csv, kind, "auto", "auto|quote|trade|bar|order|deal|account|news|score|label|correction",
-	        "kind of event; auto: from the fields. A time and a value are a score"),
+		"kind of event; auto: from the fields. A time and a value are a score"),
 	TW_STRING(struct csv, symbol, "",
-	          "symbol of rows that carry none; default: the file's name up to the first _ or . ({stem}: the whole name "
-	          "without endings, {2}: its second part between underscores)"),
+		  "symbol of rows that carry none; default: the file's name up to the first _ or . ({stem}: the whole "
+		  "name "
+		  "without endings, {2}: its second part between underscores)"),
 	TW_STRING(struct csv, account, "",
-	          "account of rows that carry none; written as for symbol. Default for account histories: the file's name up "
-	          "to the first _ or ."),
+		  "account of rows that carry none; written as for symbol. Default for account histories: the file's "
+		  "name up "
+		  "to the first _ or ."),
 	TW_STRING(struct csv, time_format, "auto",
-	          "auto, iso, unix, unix_ms, unix_us, unix_ns, or a pattern of %Y %y %m %b %d %H %I %M %S %f %p %z"),
+		  "auto, iso, unix, unix_ms, unix_us, unix_ns, or a pattern of %Y %y %m %b %d %H %I %M %S %f %p %z"),
 	TW_STRING(struct csv, timezone, "",
-	          "zone of times that carry none: UTC, +02:00, EST (without daylight saving), metatrader (UTC+2, UTC+3 while "
-	          "New York has daylight saving), or a name such as America/New_York. Default: the format's own, else UTC"),
+		  "zone of times that carry none: UTC, +02:00, EST (without daylight saving), metatrader (UTC+2, UTC+3 "
+		  "while "
+		  "New York has daylight saving), or a name such as America/New_York. Default: the format's own, else "
+		  "UTC"),
 	TW_STRING(struct csv, delimiter, "auto", "mark between columns: one character, tab, space, or auto"),
 	TW_STRING(struct csv, decimal, ".", "decimal mark: . or ,"),
 	TW_ENUM(struct csv, header, "auto", "auto|yes|no", "is the first line a header"),
 	TW_ENUM(struct csv, order, "auto", "auto|file|time",
-	        "time: put the rows of each file in order of time first, in memory (up to 256 MiB of text a file); file: as "
-	        "they stand; auto: time for account histories, which are newest first"),
+		"time: put the rows of each file in order of time first, in memory (up to 256 MiB of text a file); "
+		"file: as "
+		"they stand; auto: time for account histories, which are newest first"),
 	TW_DURATION(struct csv, interval, "0s", "0s", "366d", "length of a bar; 0s: unknown"),
 	TW_STRING(struct csv, speed, "max", "max, or how fast against the times in the files: 1x, 60x"),
-	TW_BOOL(struct csv, strict, "false", "refuse rows with more columns than the first line or a time that goes backwards"),
+	TW_BOOL(struct csv, strict, "false",
+		"refuse rows with more columns than the first line or a time that goes backwards"),
 	TW_END,
 };
 
@@ -110,10 +118,11 @@ static int32_t check(const void *self, struct tw_err *e)
 	if (strcmp(s->delimiter, "auto") && strcmp(s->delimiter, "tab") && strcmp(s->delimiter, "\\t") &&
 	    strcmp(s->delimiter, "space") &&
 	    (s->delimiter[0] == 0 || s->delimiter[1] || strchr("\"\n\r", s->delimiter[0])))
-		return csv_fail(e, TW_E_CONFIG, "delimiter: '%s' is not one character, tab, space or auto", s->delimiter);
+		return csv_fail(e, TW_E_CONFIG, "delimiter: '%s' is not one character, tab, space or auto",
+				s->delimiter);
 	if (strcmp(s->delimiter, s->decimal) == 0)
 		return csv_fail(e, TW_E_CONFIG, "delimiter and decimal are both '%s'; numbers could not be told apart",
-		                s->decimal);
+				s->decimal);
 	if (pace_of(s->speed) < 0)
 		return csv_fail(e, TW_E_CONFIG, "speed: '%s' is neither max nor a factor such as 1x or 60x", s->speed);
 	if (s->format == FORMAT_COLUMNS && !s->columns.n)
@@ -125,15 +134,16 @@ static int32_t check(const void *self, struct tw_err *e)
 		return csv_fail(e, TW_E_CONFIG, "%s", fault);
 	fault = time_pattern_fault(s->time_format);
 	if (fault)
-		return csv_fail(e, TW_E_CONFIG, "time_format: '%%%c' is not known; known are %%Y %%y %%m %%b %%d %%H %%I %%M %%S "
-		                                "%%f %%p %%z",
-		                *fault);
+		return csv_fail(e, TW_E_CONFIG,
+				"time_format: '%%%c' is not known; known are %%Y %%y %%m %%b %%d %%H %%I %%M %%S "
+				"%%f %%p %%z",
+				*fault);
 	if (!strchr(s->time_format, '%') && strcmp(s->time_format, "auto") && strcmp(s->time_format, "iso") &&
 	    strcmp(s->time_format, "unix") && strcmp(s->time_format, "unix_ms") && strcmp(s->time_format, "unix_us") &&
 	    strcmp(s->time_format, "unix_ns"))
 		return csv_fail(e, TW_E_CONFIG,
-		                "time_format: '%s' is none of auto, iso, unix, unix_ms, unix_us, unix_ns and has no %%",
-		                s->time_format);
+				"time_format: '%s' is none of auto, iso, unix, unix_ms, unix_us, unix_ns and has no %%",
+				s->time_format);
 	return TW_OK;
 }
 
@@ -243,7 +253,7 @@ static int32_t reject(struct file *f, struct tw_writer *w)
 	else
 		snprintf(where, sizeof where, "%.4500s", f->where);
 	return w->reject(w, it->reason, where, it->detail, it->raw,
-	                 it->raw_len < RAW_MAX_BYTES ? it->raw_len : RAW_MAX_BYTES);
+			 it->raw_len < RAW_MAX_BYTES ? it->raw_len : RAW_MAX_BYTES);
 }
 
 /* Hand over rows while there is credit. TW_OK: ask again. */
@@ -290,7 +300,7 @@ static int32_t pump(struct csv *s, struct tw_writer *w, int32_t timeout_ms, uint
 		++*taken;
 		if (rc < 0)
 			return csv_fail(e, rc, "%s: too many rows are refused (`max_bad`); the last one: %s", f->where,
-			                f->item.detail);
+					f->item.detail);
 	}
 	return TW_OK;
 }
@@ -352,23 +362,27 @@ static void csv_progress(const void *self, uint64_t *done, uint64_t *total)
 }
 
 TW_SOURCE(.name = "csv", .version = "1.0.0",
-          .summary = "text files with one event a line: ticks, bars, trades, account histories, any columns",
-          .options = options, .self_size = sizeof(struct csv),
-          .doc =
-                  "Known without a word of configuration: TrueFX, HistData and Dukascopy ticks; candles with a header "
-                  "(date or time, open, high, low, close, and volume where there is one) and HistData or MetaTrader "
-                  "candles without; mql5.com signal exports with 11 or 13 columns and MetaTrader statements as CSV; trades, "
-                  "quotes, calendars and balances whose header names them; and plain `timestamp,value` series. For "
-                  "everything else `columns:` says which field stands where.\n\n"
-                  "Times without a zone are read in `timezone`, by default UTC; a date alone is its first moment. Times such "
-                  "as 01/04/2016 need a timezone. Bare numbers count from 1970 in s, ms, us or ns by their size.\n\n"
-                  "Rows that do not fit go to the dead-letter log with file, line, column and reason, and reading goes on. "
-                  "Headers, empty rows and footers are skipped and counted. A packed file that ends early gives all its "
-                  "complete rows, and then the source fails with a sentence.\n\n"
-                  "Of account histories, Buy and Sell rows are deals at their close time, pending orders are orders that "
-                  "were cancelled, Balance and Credit are account events. Commission and swap that are empty are 0; taxes "
-                  "are added to the commission; S/L and T/P of 0 are absent.\n\n"
-                  "After a restart the source goes on behind the last recorded row; a file may have grown at its end, "
-                  "any other change to what was read is refused.",
-          .check = check, .open = csv_open, .poll = csv_poll, .close = csv_close, .wakeup = csv_wakeup,
-          .finite = csv_finite, .progress = csv_progress)
+	  .summary = "text files with one event a line: ticks, bars, trades, account histories, any columns",
+	  .options = options, .self_size = sizeof(struct csv),
+	  .doc = "Known without a word of configuration: TrueFX, HistData and Dukascopy ticks; candles with a header "
+		 "(date or time, open, high, low, close, and volume where there is one) and HistData or MetaTrader "
+		 "candles without; mql5.com signal exports with 11 or 13 columns and MetaTrader statements as CSV; "
+		 "trades, "
+		 "quotes, calendars and balances whose header names them; and plain `timestamp,value` series. For "
+		 "everything else `columns:` says which field stands where.\n\n"
+		 "Times without a zone are read in `timezone`, by default UTC; a date alone is its first moment. Times "
+		 "such "
+		 "as 01/04/2016 need a timezone. Bare numbers count from 1970 in s, ms, us or ns by their size.\n\n"
+		 "Rows that do not fit go to the dead-letter log with file, line, column and reason, and reading goes "
+		 "on. "
+		 "Headers, empty rows and footers are skipped and counted. A packed file that ends early gives all its "
+		 "complete rows, and then the source fails with a sentence.\n\n"
+		 "Of account histories, Buy and Sell rows are deals at their close time, pending orders are orders "
+		 "that "
+		 "were cancelled, Balance and Credit are account events. Commission and swap that are empty are 0; "
+		 "taxes "
+		 "are added to the commission; S/L and T/P of 0 are absent.\n\n"
+		 "After a restart the source goes on behind the last recorded row; a file may have grown at its end, "
+		 "any other change to what was read is refused.",
+	  .check = check, .open = csv_open, .poll = csv_poll, .close = csv_close, .wakeup = csv_wakeup,
+	  .finite = csv_finite, .progress = csv_progress)

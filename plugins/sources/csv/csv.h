@@ -228,6 +228,11 @@ struct csv {
 	size_t memory_len;
 };
 
+static inline bool layout_has(const struct layout *l, enum field f)
+{
+	return l->column[f] >= 0;
+}
+
 /* ---- layout.c, format_*.c: a layout from a file's first line ---- */
 int32_t layout_make(struct file *, const char *line, size_t n, struct tw_err *);
 bool layout_header(struct layout *, const struct cell *, uint32_t n);        /* by the names of a header */

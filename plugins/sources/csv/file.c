@@ -87,13 +87,15 @@ int32_t file_open_reader(struct file *f, struct tw_err *e)
 	} else {
 		fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not to wait for the writer of a pipe */
 		if (fd < 0)
-			return csv_fail(e, errno == EMFILE ? TW_E_CONFIG : TW_E_IO, "%s: cannot be opened: %s%s", f->path,
-			                strerror(errno),
-			                errno == EMFILE ? "; allow more open files (ulimit -n), or read fewer at a time" : "");
+			return csv_fail(e, errno == EMFILE ? TW_E_CONFIG : TW_E_IO, "%s: cannot be opened: %s%s",
+					f->path, strerror(errno),
+					errno == EMFILE ? "; allow more open files (ulimit -n), or read fewer at a time"
+							: "");
 		if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 			close(fd);
-			return csv_fail(e, TW_E_CONFIG, "%s: is not a file%s", f->path,
-			                S_ISDIR(st.st_mode) ? " but a folder; name the files in it, such as FOLDER/*.csv" : "");
+			return csv_fail(
+				e, TW_E_CONFIG, "%s: is not a file%s", f->path,
+				S_ISDIR(st.st_mode) ? " but a folder; name the files in it, such as FOLDER/*.csv" : "");
 		}
 		f->size = (uint64_t)st.st_size;
 		rc = reader_open(&f->r, fd, buffer, &why);
@@ -181,10 +183,11 @@ static void backward(struct file *f)
 	if (f->backward++ == 0 && s->host && s->backward_said++ < 16) {
 		time_text(now, f->item.ts);
 		time_text(before, f->last_ts);
-		s->host->log(s->host, TW_LOG_WARN,
-		             "time goes backwards at %s: %s after %s; rows are kept in the order of the file, further ones "
-		             "are only counted",
-		             f->where, now, before);
+		s->host->log(
+			s->host, TW_LOG_WARN,
+			"time goes backwards at %s: %s after %s; rows are kept in the order of the file, further ones "
+			"are only counted",
+			f->where, now, before);
 	}
 }
 
@@ -207,14 +210,15 @@ static void end_of(struct file *f, enum line_status status, const char *p, size_
 	switch (status) {
 	case LINE_TRUNCATED:
 		row_bad(f, "truncated", 0,
-		        "the %s file ends in the middle; all complete rows before line %" PRIu64 " were read; fetch it again",
-		        f->r.packing == GZIP ? "gzip" : "zstd", f->line);
+			"the %s file ends in the middle; all complete rows before line %" PRIu64
+			" were read; fetch it again",
+			f->r.packing == GZIP ? "gzip" : "zstd", f->line);
 		it->status = ITEM_FAILED;
 		break;
 	case LINE_DAMAGED:
 		row_bad(f, "damaged", 0,
-		        "the %s data is damaged; all rows before line %" PRIu64 " were read; fetch the file again",
-		        f->r.packing == GZIP ? "gzip" : "zstd", f->line);
+			"the %s data is damaged; all rows before line %" PRIu64 " were read; fetch the file again",
+			f->r.packing == GZIP ? "gzip" : "zstd", f->line);
 		it->status = ITEM_FAILED;
 		break;
 	case LINE_IO:

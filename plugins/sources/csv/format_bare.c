@@ -81,7 +81,8 @@ bool layout_bare(struct layout *l, const struct cell *c, uint32_t n, const struc
 			set(l, TW_QUOTE, ticks3);
 		return true;
 	}
-	if (n == 7 && shape(&c[6], "0000000000000") && !number_read(s, c[0].p, c[0].n, v) && numbers(s, c + 1, 5, v, 8)) {
+	if (n == 7 && shape(&c[6], "0000000000000") && !number_read(s, c[0].p, c[0].n, v) &&
+	    numbers(s, c + 1, 5, v, 8)) {
 		set(l, TW_BAR, stocks);
 		return true;
 	}

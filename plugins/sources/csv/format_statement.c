@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Account histories: the exports of mql5.com signals and MetaTrader statements. Their headers repeat names (Time, Price,
- * Volume), so columns go by position; the type of each row decides what it is: a closed deal, a pending order that was
- * cancelled, or money that came in or went out. Exports are newest first, so rows are put in order of time.
+ * Account histories: the exports of mql5.com signals and MetaTrader statements. Their headers repeat names (Time,
+ * Price, Volume), so columns go by position; the type of each row decides what it is: a closed deal, a pending order
+ * that was cancelled, or money that came in or went out. Exports are newest first, so rows are put in order of time.
  */
 #include "csv.h"
 
@@ -17,17 +17,18 @@ static const struct shape {
 } shapes[] = {
 	{ 11,
 	  false,
-	  { F_OPEN_TS, F_TYPE, F_SIZE, F_SYMBOL, F_OPEN_PRICE, F_NONE, F_TS, F_CLOSE_PRICE, F_COMMISSION, F_SWAP, F_PROFIT },
+	  { F_OPEN_TS, F_TYPE, F_SIZE, F_SYMBOL, F_OPEN_PRICE, F_NONE, F_TS, F_CLOSE_PRICE, F_COMMISSION, F_SWAP,
+	    F_PROFIT },
 	  "time type volume symbol price volume time price commission swap profit " },
 	{ 13,
 	  false,
-	  { F_OPEN_TS, F_TYPE, F_SIZE, F_SYMBOL, F_OPEN_PRICE, F_STOP_LOSS, F_TAKE_PROFIT, F_TS, F_CLOSE_PRICE, F_COMMISSION,
-	    F_SWAP, F_PROFIT, F_COMMENT },
+	  { F_OPEN_TS, F_TYPE, F_SIZE, F_SYMBOL, F_OPEN_PRICE, F_STOP_LOSS, F_TAKE_PROFIT, F_TS, F_CLOSE_PRICE,
+	    F_COMMISSION, F_SWAP, F_PROFIT, F_COMMENT },
 	  "time type volume symbol price sl tp time price commission swap profit comment " },
 	{ 14,
 	  true,
-	  { F_TICKET, F_OPEN_TS, F_TYPE, F_SIZE, F_SYMBOL, F_OPEN_PRICE, F_STOP_LOSS, F_TAKE_PROFIT, F_TS, F_CLOSE_PRICE,
-	    F_COMMISSION, F_TAXES, F_SWAP, F_PROFIT },
+	  { F_TICKET, F_OPEN_TS, F_TYPE, F_SIZE, F_SYMBOL, F_OPEN_PRICE, F_STOP_LOSS, F_TAKE_PROFIT, F_TS,
+	    F_CLOSE_PRICE, F_COMMISSION, F_TAXES, F_SWAP, F_PROFIT },
 	  "ticket opentime type size item price sl tp closetime price commission taxes swap profit " },
 };
 
@@ -44,6 +45,8 @@ static bool words(const struct cell *c, uint32_t n, char *out, size_t size)
 				return false;
 			out[len++] = (char)tolower((unsigned char)c[i].p[k]);
 		}
+		if (len + 2 > size)
+			return false;
 		out[len++] = ' ';
 	}
 	out[len] = 0;
@@ -106,11 +109,12 @@ bool layout_statement(struct layout *l, const struct cell *c, uint32_t n)
 	return true;
 }
 
-/* Exports carry no ticket. Partial closes and entries of the same second differ in volume, side or close, so all of that
- * is in the name that is made here; rows that are the same throughout get a number. */
+/* Exports carry no ticket. Partial closes and entries of the same second differ in volume, side or close, so all of
+ * that is in the name that is made here; rows that are the same throughout get a number. */
 static struct tw_str make_ticket(struct file *f, const struct cell *cells, uint32_t n)
 {
-	static const enum field parts[] = { F_OPEN_TS, F_TYPE, F_SIZE, F_SYMBOL, F_OPEN_PRICE, F_TS, F_CLOSE_PRICE, F_PROFIT };
+	static const enum field parts[] = { F_OPEN_TS,    F_TYPE, F_SIZE,        F_SYMBOL,
+					    F_OPEN_PRICE, F_TS,   F_CLOSE_PRICE, F_PROFIT };
 	uint64_t h = 0;
 	int len;
 
@@ -126,7 +130,8 @@ static struct tw_str make_ticket(struct file *f, const struct cell *cells, uint3
 	return tw_text(f->ticket, (uint64_t)len);
 }
 
-static struct tw_str text_of(const struct file *f, const struct cell *cells, uint32_t n, enum field x, const char *other)
+static struct tw_str text_of(const struct file *f, const struct cell *cells, uint32_t n, enum field x,
+			     const char *other)
 {
 	const struct cell *c = row_cell(f, cells, n, x);
 
@@ -154,7 +159,8 @@ static void parse_money(struct file *f, const struct cell *cells, uint32_t n, co
 	if (!row_time(f, cells, F_OPEN_TS, &it->ts) || !row_number(f, cells, n, F_PROFIT, &amount))
 		return;
 	if (isnan(amount)) {
-		row_bad(f, "bad_number", (uint32_t)f->lay.column[F_PROFIT] + 1, "the profit column is empty; it holds the amount");
+		row_bad(f, "bad_number", (uint32_t)f->lay.column[F_PROFIT] + 1,
+			"the profit column is empty; it holds the amount");
 		return;
 	}
 	it->kind = TW_ACCOUNT;
@@ -193,8 +199,8 @@ static void parse_order(struct file *f, const struct cell *cells, uint32_t n, ui
 
 static void parse_deal(struct file *f, const struct cell *cells, uint32_t n, uint32_t side)
 {
-	static const enum field fields[] = { F_SIZE,        F_OPEN_PRICE, F_CLOSE_PRICE, F_STOP_LOSS, F_TAKE_PROFIT,
-		                             F_COMMISSION, F_TAXES,      F_SWAP,        F_PROFIT };
+	static const enum field fields[] = { F_SIZE,       F_OPEN_PRICE, F_CLOSE_PRICE, F_STOP_LOSS, F_TAKE_PROFIT,
+					     F_COMMISSION, F_TAXES,      F_SWAP,        F_PROFIT };
 	struct item *it = &f->item;
 	double v[9];
 
@@ -228,13 +234,15 @@ void statement_parse(struct file *f, const struct cell *cells, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++)
 		rest += cells[i].n > 0;
-	/* Rows that keep the table apart, rows with nothing but a time, and the footer of MT4 that repeats the total. */
+	/* Rows that keep the table apart, rows with nothing but a time, and the footer of MT4 that repeats the total.
+	 */
 	if (rest <= 1 || (symbol && cell_is(symbol, "profit") && (!price || price->n == 0))) {
 		f->item.status = ITEM_SKIP;
 		return;
 	}
 	if (!type || n < f->lay.need) {
-		row_bad(f, "bad_row", 0, "%" PRIu32 " columns where at least %" PRIu32 " were expected", n, f->lay.need);
+		row_bad(f, "bad_row", 0, "%" PRIu32 " columns where at least %" PRIu32 " were expected", n,
+			f->lay.need);
 		return;
 	}
 	if (cell_is(type, "balance") || cell_is(type, "deposit") || cell_is(type, "withdrawal") ||
@@ -249,8 +257,8 @@ void statement_parse(struct file *f, const struct cell *cells, uint32_t n)
 	side = starts(type, "buy") ? TW_BUY : starts(type, "sell") ? TW_SELL : TW_SIDE_NONE;
 	if (side == TW_SIDE_NONE) {
 		row_bad(f, "bad_type", (uint32_t)f->lay.column[F_TYPE] + 1,
-		        "type '%.*s' is none of buy, sell, buy stop, sell limit ..., balance, credit",
-		        (int)(type->n > 40 ? 40 : type->n), type->p);
+			"type '%.*s' is none of buy, sell, buy stop, sell limit ..., balance, credit",
+			(int)(type->n > 40 ? 40 : type->n), type->p);
 		return;
 	}
 	if (type->n > (side == TW_BUY ? 3 : 4))

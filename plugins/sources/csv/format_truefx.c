@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The hand parser for lines such as "EUR/USD,20140501 05:00:01.787,1.38727,1.38729": eight bytes at a time, the symbol and
- * the day remembered from the line before. It checks every byte and gives up on anything unusual, which row_parse() then
- * reads the slow way; so it need not know about errors.
+ * The hand parser for lines such as "EUR/USD,20140501 05:00:01.787,1.38727,1.38729": eight bytes at a time, the symbol
+ * and the day remembered from the line before. It checks every byte and gives up on anything unusual, which row_parse()
+ * then reads the slow way; so it need not know about errors.
  */
 #include "csv.h"
 
@@ -122,7 +122,8 @@ size_t truefx_parse(struct file *f, const char *p, size_t room)
 		return 0;
 	a = load8(q + 8) ^ bytes(' ', '0', '0', ':', '0', '0', ':', '0');
 	b = load8(q + 14) ^ bytes(':', '0', '0', '.', '0', '0', '0', ',');
-	if (!is_shape(a, digits8 + bytes(9, 0, 0, 9, 0, 0, 9, 0)) || !is_shape(b, digits8 + bytes(9, 0, 0, 9, 0, 0, 0, 9)))
+	if (!is_shape(a, digits8 + bytes(9, 0, 0, 9, 0, 0, 9, 0)) ||
+	    !is_shape(b, digits8 + bytes(9, 0, 0, 9, 0, 0, 0, 9)))
 		return 0;
 	hour = at(a, 1) * 10 + at(a, 2);
 	minute = at(a, 4) * 10 + at(a, 5);
@@ -142,7 +143,7 @@ size_t truefx_parse(struct file *f, const char *p, size_t room)
 	it->status = ITEM_EVENT;
 	it->kind = TW_QUOTE;
 	it->ts = f->day_ns + (int64_t)((hour * 60 + minute) * 60 + second) * NS +
-	         (int64_t)(at(b, 4) * 100 + at(b, 5) * 10 + at(b, 6)) * 1000000;
+		 (int64_t)(at(b, 4) * 100 + at(b, 5) * 10 + at(b, 6)) * 1000000;
 	it->n[0].f = bid;
 	it->n[1].f = ask;
 	it->n[2].f = it->n[3].f = TW_NONE;

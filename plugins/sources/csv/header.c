@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The names of columns: our own, and what the world writes in headers instead. A loosely written name is compared by its
- * letters and digits alone, so "Open Time", "open_time" and "OpenTime" are one.
+ * The names of columns: our own, and what the world writes in headers instead. A loosely written name is compared by
+ * its letters and digits alone, so "Open Time", "open_time" and "OpenTime" are one.
  */
 #include "csv.h"
 
@@ -168,14 +168,9 @@ enum field header_field(const char *p, size_t n)
 	return F_NONE;
 }
 
-static bool has(const struct layout *l, enum field f)
-{
-	return l->column[f] >= 0;
-}
-
 static void rename_field(struct layout *l, enum field from, enum field to)
 {
-	if (has(l, from) && !has(l, to)) {
+	if (layout_has(l, from) && !layout_has(l, to)) {
 		l->column[to] = l->column[from];
 		l->column[from] = -1;
 	}
@@ -183,23 +178,23 @@ static void rename_field(struct layout *l, enum field from, enum field to)
 
 uint32_t layout_kind(const struct layout *l)
 {
-	if (has(l, F_BID) && has(l, F_ASK))
+	if (layout_has(l, F_BID) && layout_has(l, F_ASK))
 		return TW_QUOTE;
-	if (has(l, F_OPEN) && has(l, F_HIGH) && has(l, F_LOW) && has(l, F_CLOSE))
+	if (layout_has(l, F_OPEN) && layout_has(l, F_HIGH) && layout_has(l, F_LOW) && layout_has(l, F_CLOSE))
 		return TW_BAR;
-	if (has(l, F_CLOSE_PRICE) && has(l, F_PROFIT))
+	if (layout_has(l, F_CLOSE_PRICE) && layout_has(l, F_PROFIT))
 		return TW_DEAL;
-	if (has(l, F_ACTION) && (has(l, F_ORDER_ID) || has(l, F_PRICE)))
+	if (layout_has(l, F_ACTION) && (layout_has(l, F_ORDER_ID) || layout_has(l, F_PRICE)))
 		return TW_ORDER;
-	if (has(l, F_PRICE))
+	if (layout_has(l, F_PRICE))
 		return TW_TRADE;
-	if (has(l, F_VERDICT) || (has(l, F_FROM) && has(l, F_TO)))
+	if (layout_has(l, F_VERDICT) || (layout_has(l, F_FROM) && layout_has(l, F_TO)))
 		return TW_LABEL;
-	if (has(l, F_TITLE))
+	if (layout_has(l, F_TITLE))
 		return TW_NEWS;
-	if (has(l, F_BALANCE) || has(l, F_EQUITY))
+	if (layout_has(l, F_BALANCE) || layout_has(l, F_EQUITY))
 		return TW_ACCOUNT;
-	if (has(l, F_VALUE))
+	if (layout_has(l, F_VALUE))
 		return TW_SCORE;
 	return 0;
 }
@@ -213,30 +208,30 @@ bool layout_header(struct layout *l, const struct cell *cells, uint32_t n)
 
 		if (f == F_NONE)
 			continue;
-		if (!has(l, f)) {
+		if (!layout_has(l, f)) {
 			l->column[f] = (int16_t)i;
 			if (f == F_TS)
 				time = &cells[i];
-		} else if (f == F_TS && !has(l, F_TS2) && cell_is(time, "date") && cell_is(&cells[i], "time")) {
+		} else if (f == F_TS && !layout_has(l, F_TS2) && cell_is(time, "date") && cell_is(&cells[i], "time")) {
 			l->column[F_TS2] = (int16_t)i;
 		}
 	}
-	if (has(l, F_HIGH) && has(l, F_LOW)) {
+	if (layout_has(l, F_HIGH) && layout_has(l, F_LOW)) {
 		rename_field(l, F_OPEN_PRICE, F_OPEN);
 		rename_field(l, F_CLOSE_PRICE, F_CLOSE);
 	}
-	if (has(l, F_IMPACT) || has(l, F_FORECAST))
+	if (layout_has(l, F_IMPACT) || layout_has(l, F_FORECAST))
 		rename_field(l, F_EVENT, F_TITLE);
-	if (has(l, F_TYPE) && has(l, F_OPEN_TS) && has(l, F_TS) && has(l, F_PROFIT)) {
+	if (layout_has(l, F_TYPE) && layout_has(l, F_OPEN_TS) && layout_has(l, F_TS) && layout_has(l, F_PROFIT)) {
 		rename_field(l, F_VOLUME, F_SIZE);
 		l->statement = l->by_time = l->broker_time = true;
-		l->tickets = !has(l, F_TICKET);
-	} else if (has(l, F_PRICE)) {
+		l->tickets = !layout_has(l, F_TICKET);
+	} else if (layout_has(l, F_PRICE)) {
 		rename_field(l, F_TYPE, F_SIDE);
 		rename_field(l, F_AMOUNT, F_SIZE);
 		rename_field(l, F_VOLUME, F_SIZE);
 	}
 	l->kind = l->statement ? TW_DEAL : layout_kind(l);
 	l->header = true;
-	return has(l, F_TS) && l->kind != 0;
+	return layout_has(l, F_TS) && l->kind != 0;
 }

@@ -9,11 +9,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-static bool has(const struct layout *l, enum field f)
-{
-	return l->column[f] >= 0;
-}
-
 static char guess_delimiter(const char *p, size_t n)
 {
 	size_t count[4] = { 0 };
@@ -100,9 +95,9 @@ int32_t layout_columns(struct file *f, const struct cell *cells, uint32_t n, str
 					column = (int)k;
 			if (column < 0)
 				return csv_fail(e, TW_E_CONFIG,
-				                "%s: columns: there is no column '%s' for %s in the first line; "
-				                "write it as the header does, or give its number from 1",
-				                f->path, from, name);
+						"%s: columns: there is no column '%s' for %s in the first line; "
+						"write it as the header does, or give its number from 1",
+						f->path, from, name);
 		}
 		l->column[x] = (int16_t)column;
 	}
@@ -110,9 +105,9 @@ int32_t layout_columns(struct file *f, const struct cell *cells, uint32_t n, str
 		for (size_t k = 0; k < cells[i].n; k++)
 			digit |= cells[i].p[k] >= '0' && cells[i].p[k] <= '9';
 	l->header = named || !digit;
-	if (has(l, F_TYPE) && has(l, F_OPEN_TS) && has(l, F_PROFIT) && !s->kind) {
+	if (layout_has(l, F_TYPE) && layout_has(l, F_OPEN_TS) && layout_has(l, F_PROFIT) && !s->kind) {
 		l->statement = l->by_time = l->broker_time = true;
-		l->tickets = !has(l, F_TICKET);
+		l->tickets = !layout_has(l, F_TICKET);
 	}
 	l->kind = l->statement ? TW_DEAL : layout_kind(l);
 	return TW_OK;
@@ -151,7 +146,8 @@ static bool by_format(struct file *f, const struct cell *cells, uint32_t n)
 	case FORMAT_MQL5:
 		return layout_statement(l, cells, n);
 	default:
-		return layout_statement(l, cells, n) || layout_bare(l, cells, n, &f->number) || layout_header(l, cells, n);
+		return layout_statement(l, cells, n) || layout_bare(l, cells, n, &f->number) ||
+		       layout_header(l, cells, n);
 	}
 	/* A first line without any digit names the columns. */
 	l->header = true;
@@ -181,29 +177,25 @@ static int32_t unknown(const struct file *f, const char *line, size_t n, struct 
 	shown[len] = 0;
 	if (n && (*line == '<' || memmem(line, n, "<html", 5)))
 		return csv_fail(e, TW_E_CONFIG,
-		                "%s: this is a web page, not a table (a login page that was saved as a file?): '%s'", f->path,
-		                shown);
+				"%s: this is a web page, not a table (a login page that was saved as a file?): '%s'",
+				f->path, shown);
 	if (memchr(line, 0, n) || (n >= 2 && (memcmp(line, "\xff\xfe", 2) == 0 || memcmp(line, "\xfe\xff", 2) == 0)))
 		return csv_fail(e, TW_E_CONFIG,
-		                "%s: the first line holds NUL bytes or is UTF-16; text in UTF-8 is expected (iconv -f "
-		                "UTF-16 -t UTF-8)",
-		                f->path);
+				"%s: the first line holds NUL bytes or is UTF-16; text in UTF-8 is expected (iconv -f "
+				"UTF-16 -t UTF-8)",
+				f->path);
 	return csv_fail(e, TW_E_CONFIG,
-	                "%s: the first line is not %s: '%s'; set `format:`, or `columns:` to say what the columns are",
-	                f->path, format_texts[f->csv->format], shown);
+			"%s: the first line is not %s: '%s'; set `format:`, or `columns:` to say what the columns are",
+			f->path, format_texts[f->csv->format], shown);
 }
 
 int32_t layout_finish(struct file *f, struct tw_err *e)
 {
-	static const uint32_t kinds[] = { 0,        TW_QUOTE,   TW_TRADE, TW_BAR,   TW_ORDER, TW_DEAL,
-		                          TW_ACCOUNT, TW_NEWS, TW_SCORE, TW_LABEL, TW_CORRECTION };
+	static const uint32_t kinds[] = { 0,          TW_QUOTE, TW_TRADE, TW_BAR,   TW_ORDER,     TW_DEAL,
+					  TW_ACCOUNT, TW_NEWS,  TW_SCORE, TW_LABEL, TW_CORRECTION };
 	static const enum field needed[][6] = {
-		{ F_TS, F_TS2, F_NONE },
-		{ F_BID, F_ASK, F_NONE },
-		{ F_OPEN, F_HIGH, F_LOW, F_CLOSE, F_NONE },
-		{ F_PRICE, F_NONE },
-		{ F_VALUE, F_NONE },
-		{ F_TYPE, F_OPEN_TS, F_PROFIT, F_NONE },
+		{ F_TS, F_TS2, F_NONE }, { F_BID, F_ASK, F_NONE }, { F_OPEN, F_HIGH, F_LOW, F_CLOSE, F_NONE },
+		{ F_PRICE, F_NONE },     { F_VALUE, F_NONE },      { F_TYPE, F_OPEN_TS, F_PROFIT, F_NONE },
 	};
 	struct csv *s = f->csv;
 	struct layout *l = &f->lay;
@@ -214,31 +206,33 @@ int32_t layout_finish(struct file *f, struct tw_err *e)
 		l->statement = l->statement && l->kind == TW_DEAL;
 	}
 	if (!l->kind)
-		return csv_fail(e, TW_E_CONFIG,
-		                "%s: the columns do not say what kind of event a row is; set `kind:` (quote, trade, bar ...)",
-		                f->path);
-	if (!has(l, F_TS))
+		return csv_fail(
+			e, TW_E_CONFIG,
+			"%s: the columns do not say what kind of event a row is; set `kind:` (quote, trade, bar ...)",
+			f->path);
+	if (!layout_has(l, F_TS))
 		return csv_fail(e, TW_E_CONFIG, "%s: no column holds the time; map one to ts in `columns:`", f->path);
 	if (l->zone_needed && !s->timezone[0])
-		return csv_fail(e, TW_E_CONFIG,
-		                "%s: times such as month/day/year are local ones; set `timezone:` (America/New_York, EST, UTC "
-		                "...)",
-		                f->path);
-	which = l->statement           ? 5 :
-	        l->kind == TW_QUOTE    ? 1 :
-	        l->kind == TW_BAR      ? 2 :
-	        l->kind == TW_TRADE    ? 3 :
-	        l->kind == TW_SCORE    ? 4 :
-	                                 0;
+		return csv_fail(
+			e, TW_E_CONFIG,
+			"%s: times such as month/day/year are local ones; set `timezone:` (America/New_York, EST, UTC "
+			"...)",
+			f->path);
+	which = l->statement          ? 5
+		: l->kind == TW_QUOTE ? 1
+		: l->kind == TW_BAR   ? 2
+		: l->kind == TW_TRADE ? 3
+		: l->kind == TW_SCORE ? 4
+				      : 0;
 	for (int pass = 0; pass < 2; pass++) {
 		const enum field *x = needed[pass ? which : 0];
 
 		for (; *x != F_NONE; x++) {
-			if (has(l, *x) && (uint32_t)l->column[*x] >= l->need)
+			if (layout_has(l, *x) && (uint32_t)l->column[*x] >= l->need)
 				l->need = (uint32_t)l->column[*x] + 1;
-			if (pass && which && !has(l, *x))
-				return csv_fail(e, TW_E_CONFIG, "%s: no column holds %s; map one in `columns:`", f->path,
-				                field_names[*x]);
+			if (pass && which && !layout_has(l, *x))
+				return csv_fail(e, TW_E_CONFIG, "%s: no column holds %s; map one in `columns:`",
+						f->path, field_names[*x]);
 		}
 	}
 	if (s->header)
@@ -256,7 +250,7 @@ int32_t layout_finish(struct file *f, struct tw_err *e)
 		f->time.zone = &s->zone_format;
 	}
 	l->fast = l->format == FORMAT_TRUEFX && l->kind == TW_QUOTE && l->delimiter == ',' && s->decimal[0] == '.' &&
-	          f->time.format == TIME_AUTO && !s->strict && (!f->time.zone || f->time.zone->n == 0);
+		  f->time.format == TIME_AUTO && !s->strict && (!f->time.zone || f->time.zone->n == 0);
 	if (f->time.zone)
 		f->zone_ns = (int64_t)f->time.zone->fixed * 1000000000;
 	return TW_OK;

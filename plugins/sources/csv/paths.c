@@ -17,6 +17,14 @@ static int32_t add(struct csv *s, const char *path, struct tw_err *e)
 {
 	if (s->n_files >= FILES_MAX)
 		return csv_fail(e, TW_E_CONFIG, "path: more than %u files; split them over several sources", FILES_MAX);
+	if ((s->n_files & (s->n_files - 1)) == 0) { /* full at 1, 2, 4 ... */
+		struct file *files = realloc(s->files, (s->n_files ? 2 * s->n_files : 1) * sizeof *files);
+
+		if (!files)
+			return csv_fail(e, TW_E_IO, "path: memory is out");
+		s->files = files;
+	}
+	s->files[s->n_files] = (struct file){ .r.fd = -1 };
 	s->files[s->n_files].path = strdup(path);
 	if (!s->files[s->n_files].path)
 		return csv_fail(e, TW_E_IO, "path: memory is out");
@@ -29,12 +37,9 @@ int32_t paths_expand(struct csv *s, struct tw_err *e)
 	uint32_t kept = 0;
 	int32_t rc = TW_OK;
 
-	s->files = calloc(FILES_MAX, sizeof *s->files);
 	s->heap = calloc(FILES_MAX, sizeof *s->heap);
-	if (!s->files || !s->heap)
+	if (!s->heap)
 		return csv_fail(e, TW_E_IO, "path: memory is out");
-	for (uint32_t i = 0; i < FILES_MAX; i++)
-		s->files[i].r.fd = -1;
 	if (s->memory)
 		return add(s, "memory.csv", e);
 	for (uint64_t i = 0; i < s->path.n && rc == TW_OK; i++) {

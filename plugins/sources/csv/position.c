@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where to go on. For a single plain file that is a byte offset, with a fingerprint of the bytes before it. For anything
- * else it is how many rows were read in merge order, with a fingerprint of how many came from each file and of how each
- * one begins; those rows are read again and left out. Files may have grown at the end; any other change is refused.
+ * Where to go on. For a single plain file that is a byte offset, with a fingerprint of the bytes before it. For
+ * anything else it is how many rows were read in merge order, with a fingerprint of how many came from each file and of
+ * how each one begins; those rows are read again and left out. Files may have grown at the end; any other change is
+ * refused.
  */
 #include "csv.h"
 
@@ -69,9 +70,10 @@ void position_write(struct csv *s, struct tw_pos *ret)
 
 static int32_t changed(const struct csv *s, const char *how, struct tw_err *e)
 {
-	return csv_fail(e, TW_E_CONFIG,
-	                "%s%s changed behind the recorded position: %s; put it back, or start with an empty data folder",
-	                s->files[0].path, s->n_files > 1 ? " (or one of the files beside it)" : "", how);
+	return csv_fail(
+		e, TW_E_CONFIG,
+		"%s%s changed behind the recorded position: %s; put it back, or start with an empty data folder",
+		s->files[0].path, s->n_files > 1 ? " (or one of the files beside it)" : "", how);
 }
 
 static int32_t resume_single(struct csv *s, const struct record *r, struct tw_err *e)
@@ -140,13 +142,16 @@ int32_t position_resume(struct csv *s, const struct tw_pos *pos, struct tw_err *
 	struct record r;
 
 	if (pos->len != sizeof r)
-		return csv_fail(e, TW_E_CONFIG, "%s: the recorded position is not one of this plugin", s->files[0].path);
+		return csv_fail(e, TW_E_CONFIG, "%s: the recorded position is not one of this plugin",
+				s->files[0].path);
 	memcpy(&r, pos->data, sizeof r);
 	if (r.mark != MARK)
 		return csv_fail(e, TW_E_CONFIG, "%s: the recorded position is not one of this version of the plugin",
-		                s->files[0].path);
+				s->files[0].path);
 	if (((r.flags & SINGLE) != 0) != s->single)
-		return changed(s, s->single ? "the position is one of several, packed or sorted files" :
-		                              "the position is one of a single plain file", e);
+		return changed(s,
+			       s->single ? "the position is one of several, packed or sorted files"
+					 : "the position is one of a single plain file",
+			       e);
 	return s->single ? resume_single(s, &r, e) : resume_rows(s, &r, e);
 }

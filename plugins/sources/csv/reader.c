@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Bytes of a plain, gzip or zstd file, told apart by their first bytes, and the lines in them. Memory is bounded: a line
- * longer than LINE_MAX_BYTES is reported and then read past. Behind the text there are always PAD_BYTES zeros, so that
- * a parser may load eight bytes anywhere.
+ * Bytes of a plain, gzip or zstd file, told apart by their first bytes, and the lines in them. Memory is bounded: a
+ * line longer than LINE_MAX_BYTES is reported and then read past. Behind the text there are always PAD_BYTES zeros, so
+ * that a parser may load eight bytes anywhere.
  */
 #include "csv.h"
 
@@ -187,7 +187,7 @@ static int32_t start(struct reader *r, size_t buffer, struct tw_err *e)
 {
 	r->cap = buffer + PAD_BYTES;
 	r->buf = calloc(1, r->cap);
-	r->in_cap = IN_BYTES;
+	r->in_cap = r->fd < 0 ? 4096 : IN_BYTES;
 	r->in = malloc(r->in_cap);
 	if (!r->buf || !r->in)
 		goto memory;

@@ -12,19 +12,20 @@
 #include <strings.h>
 
 #define NUMBERS 9
-#define TEXTS 7
+#define TEXTS   7
 
 /* The fields of a kind in the order of tapewatch/push.h. */
-static const struct shape {
+static const struct kind_shape {
 	uint32_t kind;
 	unsigned char numbers[NUMBERS + 1], texts[TEXTS + 1];
-} shapes[] = {
+} kind_shapes[] = {
 	{ TW_QUOTE, { F_BID, F_ASK, F_BID_SIZE, F_ASK_SIZE }, { F_SYMBOL } },
 	{ TW_TRADE, { F_PRICE, F_SIZE }, { F_SYMBOL, F_SIDE, F_ACCOUNT, F_COUNTERPARTY, F_TRADE_ID } },
 	{ TW_BAR, { F_INTERVAL, F_OPEN, F_HIGH, F_LOW, F_CLOSE, F_VOLUME, F_COUNT }, { F_SYMBOL } },
 	{ TW_ORDER, { F_PRICE, F_SIZE, F_REMAINING }, { F_SYMBOL, F_ACCOUNT, F_ACTION, F_SIDE, F_ORDER_ID } },
 	{ TW_DEAL,
-	  { F_OPEN_TS, F_SIZE, F_OPEN_PRICE, F_CLOSE_PRICE, F_STOP_LOSS, F_TAKE_PROFIT, F_COMMISSION, F_SWAP, F_PROFIT },
+	  { F_OPEN_TS, F_SIZE, F_OPEN_PRICE, F_CLOSE_PRICE, F_STOP_LOSS, F_TAKE_PROFIT, F_COMMISSION, F_SWAP,
+	    F_PROFIT },
 	  { F_ACCOUNT, F_SYMBOL, F_SIDE, F_TICKET, F_COMMENT } },
 	{ TW_ACCOUNT,
 	  { F_AMOUNT, F_BALANCE, F_EQUITY, F_MARGIN, F_LEVERAGE },
@@ -162,11 +163,11 @@ static void say_zone(struct file *f)
 	s->zone_said = true;
 	if (s->host)
 		s->host->log(s->host, TW_LOG_INFO,
-		             f->lay.broker_time ?
-		                     "%s: times are the broker's server time without a zone and are read as UTC; "
-		                     "set `timezone:` (metatrader, +02:00, ...) if they are not" :
-		                     "%s: times carry no zone and are read as UTC; set `timezone:` if they are not",
-		             f->path);
+			     f->lay.broker_time
+				     ? "%s: times are the broker's server time without a zone and are read as UTC; "
+				       "set `timezone:` (metatrader, +02:00, ...) if they are not"
+				     : "%s: times carry no zone and are read as UTC; set `timezone:` if they are not",
+			     f->path);
 }
 
 /* Columns up to need are there; the caller saw to that. */
@@ -192,12 +193,13 @@ bool row_time(struct file *f, const struct cell *cells, enum field x, int64_t *r
 	}
 	if (!time_read(&f->time, c->p, c->n, ret, &seen)) {
 		row_bad(f, "bad_time", (uint32_t)f->lay.column[x] + 1, "'%.*s' is not a time (time_format: %s)",
-		        (int)(c->n > 60 ? 60 : c->n), c->p, f->csv->time_format);
+			(int)(c->n > 60 ? 60 : c->n), c->p, f->csv->time_format);
 		return false;
 	}
 	if ((seen & TIME_MONTH_FIRST) && !f->csv->timezone[0]) {
 		row_bad(f, "bad_time", (uint32_t)f->lay.column[x] + 1,
-		        "'%.*s' is a local time; set `timezone:` so that it is not a guess", (int)(c->n > 60 ? 60 : c->n), c->p);
+			"'%.*s' is a local time; set `timezone:` so that it is not a guess",
+			(int)(c->n > 60 ? 60 : c->n), c->p);
 		return false;
 	}
 	if (!f->csv->zone_said && !(seen & (TIME_ZONED | TIME_DATE_ONLY)) && !f->lay.zone && !f->csv->timezone[0])
@@ -216,7 +218,7 @@ bool row_number(struct file *f, const struct cell *cells, uint32_t n, enum field
 	if (number_read(&f->number, c->p, c->n, ret))
 		return true;
 	row_bad(f, "bad_number", (uint32_t)f->lay.column[x] + 1, "%s '%.*s' is not a number", field_names[x],
-	        (int)(c->n > 60 ? 60 : c->n), c->p);
+		(int)(c->n > 60 ? 60 : c->n), c->p);
 	return false;
 }
 
@@ -229,8 +231,8 @@ static bool read_integer(struct file *f, const struct cell *c, enum field x, int
 		return true;
 	}
 	if (!number_read(&f->number, c->p, c->n, &v) || !(v >= -9e15 && v <= 9e15)) {
-		row_bad(f, "bad_number", (uint32_t)f->lay.column[x] + 1, "%s '%.*s' is not a whole number", field_names[x],
-		        (int)(c->n > 60 ? 60 : c->n), c->p);
+		row_bad(f, "bad_number", (uint32_t)f->lay.column[x] + 1, "%s '%.*s' is not a whole number",
+			field_names[x], (int)(c->n > 60 ? 60 : c->n), c->p);
 		return false;
 	}
 	*ret = (int64_t)v;
@@ -280,21 +282,35 @@ struct word {
 };
 
 static const struct word sides[] = { { "buy", "buy" },   { "b", "buy" },   { "bid", "buy" },  { "long", "buy" },
-	                             { "sell", "sell" }, { "s", "sell" },  { "ask", "sell" }, { "short", "sell" },
-	                             { "a", "sell" },    { "none", NULL }, { "", NULL },      { NULL, NULL } };
-static const struct word actions[] = { { "new", "new" },          { "modify", "modify" },    { "replace", "modify" },
-	                               { "cancel", "cancel" },    { "cancelled", "cancel" }, { "canceled", "cancel" },
-	                               { "fill", "fill" },        { "filled", "fill" },      { "reject", "reject" },
-	                               { "rejected", "reject" },  { "bust", "bust" },        { "amend", "amend" },
-	                               { "", NULL },              { NULL, NULL } };
-static const struct word money[] = { { "balance", "balance" },    { "deposit", "balance" }, { "withdrawal", "balance" },
-	                             { "credit", "credit" },      { "snapshot", "snapshot" }, { "", "snapshot" },
-	                             { NULL, NULL } };
-static const struct word categories[] = { { "calendar", "calendar" }, { "filing", "filing" }, { "headline", "headline" },
-	                                  { "", NULL },               { NULL, NULL } };
+				     { "sell", "sell" }, { "s", "sell" },  { "ask", "sell" }, { "short", "sell" },
+				     { "a", "sell" },    { "none", NULL }, { "", NULL },      { NULL, NULL } };
+static const struct word actions[] = { { "new", "new" },
+				       { "modify", "modify" },
+				       { "replace", "modify" },
+				       { "cancel", "cancel" },
+				       { "cancelled", "cancel" },
+				       { "canceled", "cancel" },
+				       { "fill", "fill" },
+				       { "filled", "fill" },
+				       { "reject", "reject" },
+				       { "rejected", "reject" },
+				       { "bust", "bust" },
+				       { "amend", "amend" },
+				       { "", NULL },
+				       { NULL, NULL } };
+static const struct word money[] = { { "balance", "balance" },
+				     { "deposit", "balance" },
+				     { "withdrawal", "balance" },
+				     { "credit", "credit" },
+				     { "snapshot", "snapshot" },
+				     { "", "snapshot" },
+				     { NULL, NULL } };
+static const struct word categories[] = {
+	{ "calendar", "calendar" }, { "filing", "filing" }, { "headline", "headline" }, { "", NULL }, { NULL, NULL }
+};
 
 static bool one_of(struct file *f, const struct cell *c, enum field x, const struct word *words, const char *reason,
-                   struct tw_str *ret)
+		   struct tw_str *ret)
 {
 	for (; words->written; words++) {
 		if (cell_is(c, words->written)) {
@@ -303,7 +319,7 @@ static bool one_of(struct file *f, const struct cell *c, enum field x, const str
 		}
 	}
 	row_bad(f, reason, (uint32_t)f->lay.column[x] + 1, "%s '%.*s' is not one that is known", field_names[x],
-	        (int)(c->n > 40 ? 40 : c->n), c->p);
+		(int)(c->n > 40 ? 40 : c->n), c->p);
 	return false;
 }
 
@@ -321,7 +337,8 @@ static struct tw_str impact(const struct cell *c)
 	return tw_none;
 }
 
-static bool text_of(struct file *f, const struct cell *cells, uint32_t n, enum field x, uint32_t kind, struct tw_str *ret)
+static bool field_text(struct file *f, const struct cell *cells, uint32_t n, enum field x, uint32_t kind,
+		       struct tw_str *ret)
 {
 	static const struct cell empty = { "", 0 };
 	const struct cell *c = row_cell(f, cells, n, x), *text = c ? c : &empty;
@@ -348,8 +365,8 @@ static bool text_of(struct file *f, const struct cell *cells, uint32_t n, enum f
 		return true;
 	case F_CATEGORY:
 		if (kind == TW_NEWS)
-			return c ? one_of(f, c, x, categories, "bad_category", ret) :
-			           (*ret = tw_textz(f->lay.column[F_IMPACT] >= 0 ? "calendar" : "headline"), true);
+			return c ? one_of(f, c, x, categories, "bad_category", ret)
+				 : (*ret = tw_textz(f->lay.column[F_IMPACT] >= 0 ? "calendar" : "headline"), true);
 		return true;
 	default:
 		return true;
@@ -360,7 +377,7 @@ void row_parse(struct file *f, const char *p, size_t n)
 {
 	struct cell cells[COLUMNS_MAX];
 	struct item *it = &f->item;
-	const struct shape *s = shapes;
+	const struct kind_shape *s = kind_shapes;
 	const struct layout *l = &f->lay;
 	uint32_t count;
 
@@ -380,8 +397,8 @@ void row_parse(struct file *f, const char *p, size_t n)
 		return;
 	}
 	if (f->csv->strict && count > l->n_columns) {
-		row_bad(f, "bad_row", l->n_columns + 1, "%" PRIu32 " columns where %" PRIu32 " were expected (strict)", count,
-		        l->n_columns);
+		row_bad(f, "bad_row", l->n_columns + 1, "%" PRIu32 " columns where %" PRIu32 " were expected (strict)",
+			count, l->n_columns);
 		return;
 	}
 	if (l->statement) {
@@ -389,7 +406,8 @@ void row_parse(struct file *f, const char *p, size_t n)
 		return;
 	}
 	if (count < l->need) {
-		row_bad(f, "bad_row", 0, "%" PRIu32 " columns where at least %" PRIu32 " were expected", count, l->need);
+		row_bad(f, "bad_row", 0, "%" PRIu32 " columns where at least %" PRIu32 " were expected", count,
+			l->need);
 		return;
 	}
 	if (!row_time(f, cells, F_TS, &it->ts)) {
@@ -405,7 +423,7 @@ void row_parse(struct file *f, const char *p, size_t n)
 		if (!number_of(f, cells, count, (enum field)s->numbers[i], &it->n[i]))
 			return;
 	for (int i = 0; i < TEXTS && s->texts[i]; i++)
-		if (!text_of(f, cells, count, (enum field)s->texts[i], l->kind, &it->s[i]))
+		if (!field_text(f, cells, count, (enum field)s->texts[i], l->kind, &it->s[i]))
 			return;
 	it->kind = l->kind;
 	it->status = ITEM_EVENT;

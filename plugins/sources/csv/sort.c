@@ -81,12 +81,14 @@ int32_t file_sort(struct file *f, struct tw_err *e)
 		if (status != LINE_OK && status != LINE_LONG)
 			row.ts = INT64_MAX;
 		if (f->text_len + n > SORT_MAX_BYTES)
-			return csv_fail(e, TW_E_CONFIG,
-			                "%s: more than %u MiB of text to put in order of time; sort it beforehand and set "
-			                "`order: file`",
-			                f->path, SORT_MAX_BYTES >> 20);
+			return csv_fail(
+				e, TW_E_CONFIG,
+				"%s: more than %u MiB of text to put in order of time; sort it beforehand and set "
+				"`order: file`",
+				f->path, SORT_MAX_BYTES >> 20);
 		if (!keep(f, &row, p, &text_cap, &rows_cap))
-			return csv_fail(e, TW_E_IO, "%s: memory is out while its rows are put in order of time", f->path);
+			return csv_fail(e, TW_E_IO, "%s: memory is out while its rows are put in order of time",
+					f->path);
 		if (status != LINE_OK && status != LINE_LONG)
 			break;
 	}
@@ -136,9 +138,9 @@ bool file_next_sorted(struct file *f)
 	} else if (row->status == LINE_TRUNCATED || row->status == LINE_DAMAGED) {
 		f->at_end = true;
 		row_bad(f, row->status == LINE_TRUNCATED ? "truncated" : "damaged", 0,
-		        "the packed file ends early or is damaged; all complete rows before line %" PRIu64
-		        " were read; fetch it again",
-		        f->line);
+			"the packed file ends early or is damaged; all complete rows before line %" PRIu64
+			" were read; fetch it again",
+			f->line);
 		f->item.status = ITEM_FAILED;
 	} else if (row->status != LINE_OK) {
 		f->item.status = ITEM_END;

@@ -45,8 +45,8 @@ void time_text(char out[64], int64_t ts)
 	while (month < 12 && time_days(year, (unsigned)month + 1, 1) <= days)
 		month++;
 	snprintf(out, 64, "%d-%02d-%02d %02d:%02d:%02d.%09d", year, month,
-	         (int)(days - time_days(year, (unsigned)month, 1)) + 1, in_day / 3600, in_day / 60 % 60, in_day % 60,
-	         (int)(ts - s * NS));
+		 (int)(days - time_days(year, (unsigned)month, 1)) + 1, in_day / 3600, in_day / 60 % 60, in_day % 60,
+		 (int)(ts - s * NS));
 }
 
 struct scan {

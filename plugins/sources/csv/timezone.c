@@ -16,11 +16,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TZIF_MAX (1u << 20)
+#define TZIF_MAX  (1u << 20)
 #define STEPS_MAX 10000u
 #define LAST_YEAR 2100
 
-struct rule { /* one end of daylight saving time, as in POSIX TZ */
+struct rule {     /* one end of daylight saving time, as in POSIX TZ */
 	int type; /* 'M': month, week, day; 'J': day 1..365 without 29 February; 'D': day 0..365 */
 	int month, week, day;
 	int32_t time; /* seconds of local time */
@@ -62,7 +62,7 @@ static int64_t rule_day(const struct rule *r, int64_t year)
 
 /* The two steps of each year, in order, behind those that are there already. */
 static bool add_years(struct zone *z, int64_t from, int64_t to, const struct rule *start, const struct rule *end,
-                      int32_t standard, int32_t daylight, int32_t rule_shift)
+		      int32_t standard, int32_t daylight, int32_t rule_shift)
 {
 	for (int64_t y = from; y <= to; y++) {
 		struct zone_step s[2] = {
@@ -258,8 +258,8 @@ static int64_t be64(const unsigned char *p)
 /* Bytes behind a header, for times of the given width; 0: more than any zone has. */
 static size_t tzif_size(const unsigned char *h, size_t width)
 {
-	uint32_t utc = be32(h + 20), std = be32(h + 24), leap = be32(h + 28), times = be32(h + 32), types = be32(h + 36),
-		 chars = be32(h + 40);
+	uint32_t utc = be32(h + 20), std = be32(h + 24), leap = be32(h + 28), times = be32(h + 32),
+		 types = be32(h + 36), chars = be32(h + 40);
 
 	if (utc > 256 || std > 256 || leap > 1000 || times > STEPS_MAX || types > 256 || types < 1 || chars > 4096)
 		return 0;
@@ -340,16 +340,16 @@ static int32_t load_file(struct zone *z, const char *name, const char *folder, s
 	if (strlen(name) > 100 || strstr(name, "..") || *name == '/' ||
 	    name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/")])
 		return csv_fail(e, TW_E_CONFIG,
-		                "timezone '%s' is not one: use UTC, +02:00, EST, metatrader or a name such as "
-		                "America/New_York",
-		                name);
+				"timezone '%s' is not one: use UTC, +02:00, EST, metatrader or a name such as "
+				"America/New_York",
+				name);
 	snprintf(path, sizeof path, "%s/%s", folder, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return csv_fail(e, TW_E_CONFIG,
-		                "timezone '%s': there is no %s (%s); is the name right and the package tzdata "
-		                "installed? UTC, +02:00, EST and metatrader need no file",
-		                name, path, strerror(errno));
+				"timezone '%s': there is no %s (%s); is the name right and the package tzdata "
+				"installed? UTC, +02:00, EST and metatrader need no file",
+				name, path, strerror(errno));
 	data = malloc(TZIF_MAX);
 	if (!data) {
 		rc = csv_fail(e, TW_E_IO, "timezone '%s': memory is out", name);
@@ -359,7 +359,8 @@ static int32_t load_file(struct zone *z, const char *name, const char *folder, s
 		n += (size_t)got;
 	rc = TW_OK;
 	if (!zone_decode(z, data, n))
-		rc = csv_fail(e, TW_E_CONFIG, "timezone '%s': %s is not a time zone file (TZif) or is damaged", name, path);
+		rc = csv_fail(e, TW_E_CONFIG, "timezone '%s': %s is not a time zone file (TZif) or is damaged", name,
+			      path);
 out:
 	free(data);
 	close(fd);
@@ -408,8 +409,8 @@ int64_t zone_utc(struct zone *z, int64_t wall)
 	if (wall < z->steps[lo - 1].at + z->steps[lo - 1].after) /* skipped by the clocks */
 		return wall - z->steps[lo - 1].before;
 	z->cached = z->steps[lo - 1].after;
-	z->lo = z->steps[lo - 1].at + (z->steps[lo - 1].after > z->steps[lo - 1].before ? z->steps[lo - 1].after :
-	                                                                                  z->steps[lo - 1].before);
+	z->lo = z->steps[lo - 1].at +
+		(z->steps[lo - 1].after > z->steps[lo - 1].before ? z->steps[lo - 1].after : z->steps[lo - 1].before);
 	z->hi = lo < z->n ? z->steps[lo].at + z->steps[lo].before : INT64_MAX;
 	return wall - z->cached;
 }

@@ -411,7 +411,7 @@ struct tw_writer {
 	/* Something read and left out on purpose (a header, a footer, a filtered row), so that the books balance. */
 	void (*skip)(struct tw_writer *, uint64_t n);
 
-	/* Where the next put() or push() comes from, for its dead letter; borrowed until the call after next. */
+	/* Where the next put() or push() comes from, for its dead letter; borrowed during that call. */
 	const char *where;
 	const void *raw;
 	uint64_t raw_len;
