@@ -199,7 +199,7 @@ def martingale(deals, ratio=1.3, pairs=20, min_pairs=5, steps=2, step=2.0, withi
         if last and last.close_ts <= d.open_ts and last.profit < 0:
             ratios.append(d.size / last.size)
             median = float(np.median(ratios[-pairs:]))
-            if len(ratios) >= min_pairs and median > ratio:
+            if len(ratios) >= min_pairs and median > ratio and ratios[-1] > 1:
                 alerts.append((i, median, "martingale_sizing"))
         kept = (kept + [d])[-keep:]
         row = [(n, e) for n, e in enumerate(kept) if e.symbol == d.symbol and e.side == d.side]

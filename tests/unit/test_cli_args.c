@@ -21,13 +21,13 @@ struct args {
 };
 
 static const struct cli_option options[] = {
-	{"dir",     'd', CLI_TEXT,     "DIR",       offsetof(struct args, dir),    "the folder"},
-	{ "config", 'c', CLI_TEXTS,    "PATH",      offsetof(struct args, config), "a file"    },
-	{ "json",   'j', CLI_FLAG,     NULL,        offsetof(struct args, json),   "as JSON"   },
-	{ "quiet",  'q', CLI_FLAG,     NULL,        offsetof(struct args, quiet),  "say less"  },
-	{ "limit",  'n', CLI_NUMBER,   "N",         offsetof(struct args, limit),  "how many"  },
-	{ "wait",   0,   CLI_DURATION, "TIME",      offsetof(struct args, wait),   "how long"  },
-	{ "log",    0,   CLI_CHOICE,   "text|json", offsetof(struct args, log),    "the form"  },
+	{ "dir", 'd', CLI_TEXT, "DIR", offsetof(struct args, dir), "the folder" },
+	{ "config", 'c', CLI_TEXTS, "PATH", offsetof(struct args, config), "a file" },
+	{ "json", 'j', CLI_FLAG, NULL, offsetof(struct args, json), "as JSON" },
+	{ "quiet", 'q', CLI_FLAG, NULL, offsetof(struct args, quiet), "say less" },
+	{ "limit", 'n', CLI_NUMBER, "N", offsetof(struct args, limit), "how many" },
+	{ "wait", 0, CLI_DURATION, "TIME", offsetof(struct args, wait), "how long" },
+	{ "log", 0, CLI_CHOICE, "text|json", offsetof(struct args, log), "the form" },
 	CLI_END,
 };
 
@@ -194,9 +194,7 @@ static void main_now(void *arg, struct cli_run *r)
 
 static struct cli_run run_main(const char *arg)
 {
-	struct cli_run r = {
-		.argc = arg ? 2 : 1, .argv = {(char *)(uintptr_t) "tapewatch", (char *)(uintptr_t)arg}
-	};
+	struct cli_run r = { .argc = arg ? 2 : 1, .argv = { (char *)(uintptr_t) "tapewatch", (char *)(uintptr_t)arg } };
 	cli_run_catch(&r, main_now, NULL);
 	return r;
 }

@@ -68,9 +68,9 @@ static int make_store(void **state)
 	add_quote(&events, source, 3, TS + 120 * S, "EURUSD\x1b[2J", 2.5);
 	struct block tape = { 1, 3, events.data, events.len };
 	struct dead_letter dead[] = {
-		{TS,      1, tw_textz("ticks"), tw_textz("bad_price"), tw_textz("a.csv:7:3"), tw_textz("expected a number"),
-                 tw_textz("EUR\nx")												 },
-		{ TS + S, 2, tw_textz("ticks"), tw_textz("bad_price"), tw_textz("a.csv:9:3"), tw_none,                       tw_none},
+		{ TS, 1, tw_textz("ticks"), tw_textz("bad_price"), tw_textz("a.csv:7:3"), tw_textz("expected a number"),
+		  tw_textz("EUR\nx") },
+		{ TS + S, 2, tw_textz("ticks"), tw_textz("bad_price"), tw_textz("a.csv:9:3"), tw_none, tw_none },
 	};
 	struct tape_commit tc = { .blocks = &tape, .n_blocks = 1, .dead = dead, .n_dead = 2 };
 	assert_int_equal(store_commit_tape(s, &tc, &e), TW_OK);
@@ -104,10 +104,9 @@ static void run_now(void *arg, struct cli_run *r)
 /* The words of a command line up to NULL; -d FOLDER is put behind the verb. */
 static struct cli_run run(const char *verb, ...)
 {
-	struct cli_run r = {
-		.argc = 4,
-		.argv = {(char *)(uintptr_t) "tapewatch", (char *)(uintptr_t)verb, (char *)(uintptr_t) "-d", folder}
-	};
+	struct cli_run r = { .argc = 4,
+			     .argv = { (char *)(uintptr_t) "tapewatch", (char *)(uintptr_t)verb,
+				       (char *)(uintptr_t) "-d", folder } };
 	va_list ap;
 	va_start(ap, verb);
 	for (const char *s; (s = va_arg(ap, const char *)) && r.argc < CLI_KIT_MAX_ARGS;)

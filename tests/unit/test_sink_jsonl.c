@@ -77,9 +77,9 @@ static void a_full_alert_is_one_line_with_every_field(void **state)
 {
 	struct world *w = *state;
 	struct tw_detail details[] = {
-		{sink_kit_str("window"), { NULL, 0, 0 },      256        },
-		{ sink_kit_str("field"), sink_kit_str("mid"), (double)NAN},
-		{ sink_kit_str("gone"),  { NULL, 0, 0 },      (double)NAN},
+		{ sink_kit_str("window"), { NULL, 0, 0 }, 256 },
+		{ sink_kit_str("field"), sink_kit_str("mid"), (double)NAN },
+		{ sink_kit_str("gone"), { NULL, 0, 0 }, (double)NAN },
 	};
 	struct tw_event ev = sink_kit_alert(TS + 1, 42, "EURUSD", "up");
 	struct tw_alert *a = &ev.alert;
@@ -318,10 +318,7 @@ static void yesterdays_file_is_rotated_after_a_restart(void **state)
 {
 	struct world *w = *state;
 	struct tw_event ev = sink_kit_alert(TS, 1, "S", "r"), next = sink_kit_alert(TS, 2, "S", "r");
-	const struct timespec times[2] = {
-		{TS / 1000000000,  0},
-                { TS / 1000000000, 0}
-	};
+	const struct timespec times[2] = { { TS / 1000000000, 0 }, { TS / 1000000000, 0 } };
 	sink_kit_int(&w->k, "rotate_daily", 1);
 	deliver(w, &ev, 1);
 	assert_int_equal(utimensat(AT_FDCWD, w->path, times, 0), 0);

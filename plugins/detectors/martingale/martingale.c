@@ -46,7 +46,8 @@ static const struct tw_option options[] = {
 static const char doc[] =
 	"martingale_sizing: when two trades of a symbol follow each other (the later opened when the earlier had been\n"
 	"closed, none known in between) and the earlier lost, lots after / lots before is a pair's ratio; alert when\n"
-	"the median over the account's last `pairs` pairs is above `ratio`. score and value are the median.\n"
+	"the median over the account's last `pairs` pairs is above `ratio` and the newest pair is a raise. score and\n"
+	"value are the median.\n"
 	"\n"
 	"martingale_run: trades of one symbol and direction, in the order of opening, each with at least `step` x the\n"
 	"lots of the one before, which either had closed at a loss or closes at the same time (a basket); alert when\n"
@@ -56,8 +57,8 @@ static const char doc[] =
 	"Deals are judged as they close, among the last 32 of the account. A loss is profit < 0; commission and swap\n"
 	"are left out. Before `min_pairs` pairs no median is judged (counter `warming`); deals without lots or "
 	"opening\n"
-	"time are skipped (`absent`). Pairs and median of 1.3 are those of the public MqlKiScanner, doubling within\n"
-	"6 h is a rule of prop firms.\n";
+	"time are skipped (`absent`). A median above 1.3 is a rule of thumb of account scanners, doubling within\n"
+	"6 h one of prop firms.\n";
 
 static int32_t check(const void *self, struct tw_err *e)
 {
@@ -131,7 +132,7 @@ static int32_t judge_sizing(struct tw_ctx *c, const struct martingale *o, const 
 		return TW_OK;
 	}
 	m = median(s);
-	if (m > o->ratio) {
+	if (m > o->ratio && d->size > before->size) { /* a habit, shown once more */
 		struct tw_finding f = tw_finding(m, m, 1, o->ratio);
 		f.type = "martingale_sizing";
 		rc = tw_report(c, ev, &f,

@@ -3,6 +3,7 @@
  * console: alerts for people, one line each on standard output.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,16 @@ static void put(struct console *c, const char *s, size_t n)
 	c->len += (uint32_t)n;
 }
 
+static void TW_PRINTF(2, 3) putf(struct console *c, const char *fmt, ...)
+{
+	char text[64];
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	put(c, text, n > 0 && (size_t)n < sizeof text ? (size_t)n : 0);
+}
+
 /* Bytes of a UTF-8 sequence that a terminal may be shown, or 0: controls (C0, C1), bidirectional overrides, bytes that
  * are no UTF-8. A symbol's name comes from outside, and must not move the cursor or rewrite the line. */
 static size_t printable(const unsigned char *s, size_t n)
@@ -79,12 +90,11 @@ static void put_text(struct console *c, const char *text, size_t n)
 {
 	const unsigned char *s = (const unsigned char *)text;
 	for (size_t i = 0; i < n;) {
-		char esc[8];
 		size_t len = printable(s + i, n - i);
 		if (len)
 			put(c, text + i, len);
 		else
-			put(c, esc, (size_t)snprintf(esc, sizeof esc, "\\x%02x", s[i]));
+			putf(c, "\\x%02x", s[i]);
 		i += len ? len : 1;
 	}
 }
@@ -97,13 +107,13 @@ static void put_name(struct console *c, uint32_t id)
 
 static void put_time(struct console *c, int64_t ts)
 {
-	char day[32], out[48];
+	char day[32];
 	struct tm tm;
 	int64_t ms = ts / 1000000 - (ts % 1000000 < 0); /* rounded down, as the seconds below */
 	time_t s = (time_t)(ms / 1000 - (ms % 1000 < 0));
 	gmtime_r(&s, &tm);
 	strftime(day, sizeof day, "%Y-%m-%d %H:%M:%S", &tm);
-	put(c, out, (size_t)snprintf(out, sizeof out, "%s.%03" PRId64, day, ms - (int64_t)s * 1000));
+	putf(c, "%s.%03" PRId64, day, ms - (int64_t)s * 1000);
 }
 
 static void make_line(struct console *c, const struct tw_event *ev)
@@ -113,7 +123,6 @@ static void make_line(struct console *c, const struct tw_event *ev)
 	const struct tw_alert *a = &ev->alert;
 	bool alert = ev->kind == TW_ALERT;
 	uint32_t severity = alert && a->severity <= TW_CRITICAL ? a->severity : 0;
-	char word[16];
 
 	c->len = c->at = 0;
 	if (c->terminal)
@@ -122,19 +131,18 @@ static void make_line(struct console *c, const struct tw_event *ev)
 	put(c, "  ", 2);
 	if (c->coloured)
 		put(c, colours[severity], strlen(colours[severity]));
-	put(c, word, (size_t)snprintf(word, sizeof word, "%-8s", alert ? names[severity] : "score"));
+	putf(c, "%-8s", alert ? names[severity] : "score");
 	if (c->coloured)
 		put(c, "\x1b[0m", 4);
 	put(c, "  ", 2);
 	if (!alert) {
-		char number[32];
 		put_text(c, ev->score.detector.s, ev->score.detector.len);
 		put(c, "  ", 2);
 		put_name(c, ev->score.symbol);
 		if (ev->score.symbol && ev->score.account)
 			put(c, " ", 1);
 		put_name(c, ev->score.account);
-		put(c, number, (size_t)snprintf(number, sizeof number, "  %.6g", ev->score.score));
+		putf(c, "  %.6g", ev->score.score);
 	} else {
 		put_text(c, a->detector.s, a->detector.len);
 		put(c, "  ", 2);

@@ -21,7 +21,8 @@ struct jsonl {
 
 static const struct tw_option options[] = {
 	TW_STRING(struct jsonl, path, TW_REQUIRED, "the file; `-` is standard output"),
-	TW_SIZE(struct jsonl, rotate_size, "0", "0", "1024GiB", "begin a new file before this one grows beyond; 0: never"),
+	TW_SIZE(struct jsonl, rotate_size, "0", "0", "1024GiB",
+		"begin a new file before this one grows beyond; 0: never"),
 	TW_BOOL(struct jsonl, rotate_daily, "false", "begin a new file at midnight UTC, by the wall clock"),
 	TW_INT(struct jsonl, keep, "7", "0", "1000", "rotated files to keep, as PATH.1 (the latest) to PATH.n"),
 	TW_BOOL(struct jsonl, fsync, "true", "a line counts as delivered once it is on the disk"),

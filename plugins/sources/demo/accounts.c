@@ -22,18 +22,18 @@ struct style {
 };
 
 static const struct style styles[] = {
-	{"novice",       5,  3.6,  1.0, .35, 1.0,  0, 3, 0,  0,   RANDOM,    0,   0 },
-	{ "scalper",     30, .5,   .6,  .35, 1.0,  0, 1, 4,  3,   RANDOM,    0,   0 },
-	{ "martingale",  8,  3.0,  .7,  .05, 1.6,  2, 2, 0,  0,   ONE_SIDED, 0,   12}, /* never more than two steps */
-	{ "grid",        14, 4.5,  .7,  .05, 1.0,  0, 8, 0,  14,  ONE_SIDED, 0,   0 },
-	{ "news",        2,  1.3,  .6,  .35, 1.0,  0, 2, 25, 40,  RANDOM,    .85, 0 },
-	{ "swing",       .9, 8.0,  .6,  .35, 1.0,  0, 3, 60, 250, TREND,     0,   0 },
-	{ "trend",       3,  5.2,  .6,  .15, 1.0,  0, 2, 18, 70,  TREND,     0,   0 },
-	{ "disciplined", 4,  4.3,  .6,  .05, 1.0,  0, 1, 12, 40,  AGAINST,   0,   0 },
-	{ "revenge",     9,  2.8,  .8,  .25, 1.20, 3, 2, 0,  0,   RANDOM,    0,   4 },
-	{ "fast",        60, -1.0, .5,  .10, 1.0,  0, 1, 0,  0,   AGAINST,   0,   0 },
-	{ "hedger",      5,  4.0,  .6,  .10, 1.0,  0, 4, 0,  0,   HEDGE,     0,   0 },
-	{ "copy",        0,  0,    0,   .02, 1.0,  0, 4, 0,  0,   COPY,      0,   0 },
+	{ "novice", 5, 3.6, 1.0, .35, 1.0, 0, 3, 0, 0, RANDOM, 0, 0 },
+	{ "scalper", 30, .5, .6, .35, 1.0, 0, 1, 4, 3, RANDOM, 0, 0 },
+	{ "martingale", 8, 3.0, .7, .05, 1.6, 2, 2, 0, 0, ONE_SIDED, 0, 12 }, /* never more than two steps */
+	{ "grid", 14, 4.5, .7, .05, 1.0, 0, 8, 0, 14, ONE_SIDED, 0, 0 },
+	{ "news", 2, 1.3, .6, .35, 1.0, 0, 2, 25, 40, RANDOM, .85, 0 },
+	{ "swing", .9, 8.0, .6, .35, 1.0, 0, 3, 60, 250, TREND, 0, 0 },
+	{ "trend", 3, 5.2, .6, .15, 1.0, 0, 2, 18, 70, TREND, 0, 0 },
+	{ "disciplined", 4, 4.3, .6, .05, 1.0, 0, 1, 12, 40, AGAINST, 0, 0 },
+	{ "revenge", 9, 2.8, .8, .25, 1.20, 3, 2, 0, 0, RANDOM, 0, 4 },
+	{ "fast", 60, -1.0, .5, .10, 1.0, 0, 1, 0, 0, AGAINST, 0, 0 },
+	{ "hedger", 5, 4.0, .6, .10, 1.0, 0, 4, 0, 0, HEDGE, 0, 0 },
+	{ "copy", 0, 0, 0, .02, 1.0, 0, 4, 0, 0, COPY, 0, 0 },
 };
 
 /* Who account i is: a mix as a retail broker has it, every style among the first twenty. */

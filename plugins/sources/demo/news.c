@@ -13,17 +13,17 @@ struct release {
 };
 
 static const struct release releases[] = {
-	{"Trade Balance",             "JPY", "low",    23 * 60 + 50, -320, 90,  .4 },
-	{ "Retail Sales m/m",         "AUD", "medium", 30,           .3,   .4,  .3 },
-	{ "GDP m/m",                  "GBP", "medium", 7 * 60,       .2,   .15, .4 },
-	{ "German Manufacturing PMI", "EUR", "medium", 8 * 60 + 30,  47.5, .8,  .5 },
-	{ "CPI Flash Estimate y/y",   "EUR", "high",   10 * 60,      2.2,  .12, .3 },
-	{ "Employment Change",        "CAD", "medium", 13 * 60 + 30, 18,   15,  .3 },
-	{ "Unemployment Claims",      "USD", "medium", 13 * 60 + 30, 221,  9,   .5 },
-	{ "Core CPI m/m",             "USD", "high",   13 * 60 + 30, .3,   .08, .3 },
-	{ "ISM Services PMI",         "USD", "high",   15 * 60,      52.3, 1.1, .4 },
-	{ "Crude Oil Inventories",    "USD", "low",    15 * 60 + 30, -1.2, 3,   .5 },
-	{ "FOMC Statement",           "USD", "high",   19 * 60,      4.25, .02, .12},
+	{ "Trade Balance", "JPY", "low", 23 * 60 + 50, -320, 90, .4 },
+	{ "Retail Sales m/m", "AUD", "medium", 30, .3, .4, .3 },
+	{ "GDP m/m", "GBP", "medium", 7 * 60, .2, .15, .4 },
+	{ "German Manufacturing PMI", "EUR", "medium", 8 * 60 + 30, 47.5, .8, .5 },
+	{ "CPI Flash Estimate y/y", "EUR", "high", 10 * 60, 2.2, .12, .3 },
+	{ "Employment Change", "CAD", "medium", 13 * 60 + 30, 18, 15, .3 },
+	{ "Unemployment Claims", "USD", "medium", 13 * 60 + 30, 221, 9, .5 },
+	{ "Core CPI m/m", "USD", "high", 13 * 60 + 30, .3, .08, .3 },
+	{ "ISM Services PMI", "USD", "high", 15 * 60, 52.3, 1.1, .4 },
+	{ "Crude Oil Inventories", "USD", "low", 15 * 60 + 30, -1.2, 3, .5 },
+	{ "FOMC Statement", "USD", "high", 19 * 60, 4.25, .02, .12 },
 };
 
 const char *news_currency(const struct news *n)
