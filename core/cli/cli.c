@@ -3,6 +3,7 @@
  * Finding the verb, and how verbs say that something went wrong.
  */
 #include "cli/cli.h"
+#include "base/crash.h"
 #include "config/config.h"
 #include "state/store.h"
 
@@ -76,6 +77,7 @@ static int unknown_verb(const struct verb *const *verbs, const char *name)
 int cli_main(const struct verb *const *verbs, int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an EPIPE where we write, and no death in the middle */
+	signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is a full disk (EFBIG), which is waited out */
 	if (argc < 2) {
 		cli_help_all(verbs, stderr);
 		return CLI_USAGE;
@@ -84,6 +86,10 @@ int cli_main(const struct verb *const *verbs, int argc, char **argv)
 	const char *name = argv[1];
 	if (strcmp(name, "-V") == 0 || strcmp(name, "--version") == 0) {
 		printf("tapewatch %s, plugin ABI %u.%u\n", TAPEWATCH_VERSION, TW_ABI_MAJOR, TW_ABI_MINOR);
+		return CLI_OK;
+	}
+	if (strcmp(name, "--crash-points") == 0) {
+		crash_points_print(stdout);
 		return CLI_OK;
 	}
 	bool help = strcmp(name, "help") == 0;

@@ -84,6 +84,7 @@ void cli_help_all(const struct verb *const *verbs, FILE *f)
 	fprintf(f,
 		"\n  -h, --help     print this and end\n"
 		"  -V, --version  print the version and end\n"
+		"  --crash-points print the moments at which TW_CRASH=NAME:N ends the process, for tests\n"
 		"\nExit codes: 0 done, 2 usage or configuration, 3 a source or sink gave up, 4 the store is damaged\n"
 		"or locked.\n");
 }

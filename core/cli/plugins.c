@@ -15,7 +15,7 @@ struct args {
 };
 
 static const struct cli_option options[] = {
-	{"json", 'j', CLI_FLAG, NULL, offsetof(struct args, json), "as JSON: a list of objects, or one object"},
+	{ "json", 'j', CLI_FLAG, NULL, offsetof(struct args, json), "as JSON: a list of objects, or one object" },
 	CLI_END,
 };
 

@@ -9,19 +9,19 @@
 #include <string.h>
 
 static const struct cli_option options[] = {
-	{"dir",      'd', CLI_TEXT,   "DIR",  offsetof(struct tape_args, dir),
-         "the data folder (default " CLI_DEFAULT_DIR ")"								 },
-	{ "json",    'j', CLI_FLAG,   NULL,   offsetof(struct tape_args, json),    "info, cat: JSON"                     },
-	{ "limit",   'n', CLI_NUMBER, "N",    offsetof(struct tape_args, limit),   "cat: end after N records"            },
-	{ "kind",    'k', CLI_TEXTS,  "KIND", offsetof(struct tape_args, kinds),
-         "cat: events of this kind, such as quote or deal; may be given several times"                                   },
-	{ "symbol",  's', CLI_TEXT,   "GLOB", offsetof(struct tape_args, symbol),  "cat: of these symbols; * and ? match"},
-	{ "account", 'a', CLI_TEXT,   "GLOB", offsetof(struct tape_args, account), "cat: of these accounts"              },
-	{ "from",    0,   CLI_TEXT,   "TIME", offsetof(struct tape_args, from),
-         "cat: from this event time on: 2026-01-31, 2026-01-31T10:30:00Z, or 1h back from now"                           },
-	{ "to",      0,   CLI_TEXT,   "TIME", offsetof(struct tape_args, to),      "cat: before this event time"         },
-	{ "dead",    0,   CLI_FLAG,   NULL,   offsetof(struct tape_args, dead),
-         "cat: the dead letters instead; --from and --to are the time of the refusal"                                    },
+	{ "dir", 'd', CLI_TEXT, "DIR", offsetof(struct tape_args, dir),
+	  "the data folder (default " CLI_DEFAULT_DIR ")" },
+	{ "json", 'j', CLI_FLAG, NULL, offsetof(struct tape_args, json), "info, cat: JSON" },
+	{ "limit", 'n', CLI_NUMBER, "N", offsetof(struct tape_args, limit), "cat: end after N records" },
+	{ "kind", 'k', CLI_TEXTS, "KIND", offsetof(struct tape_args, kinds),
+	  "cat: events of this kind, such as quote or deal; may be given several times" },
+	{ "symbol", 's', CLI_TEXT, "GLOB", offsetof(struct tape_args, symbol), "cat: of these symbols; * and ? match" },
+	{ "account", 'a', CLI_TEXT, "GLOB", offsetof(struct tape_args, account), "cat: of these accounts" },
+	{ "from", 0, CLI_TEXT, "TIME", offsetof(struct tape_args, from),
+	  "cat: from this event time on: 2026-01-31, 2026-01-31T10:30:00Z, or 1h back from now" },
+	{ "to", 0, CLI_TEXT, "TIME", offsetof(struct tape_args, to), "cat: before this event time" },
+	{ "dead", 0, CLI_FLAG, NULL, offsetof(struct tape_args, dead),
+	  "cat: the dead letters instead; --from and --to are the time of the refusal" },
 	CLI_END,
 };
 

@@ -148,13 +148,11 @@ static int show_dead_letter(struct view *v, const struct dead_letter *d)
 	const struct {
 		const char *name;
 		struct tw_str text;
-	} fields[] = {
-		{"source",  d->source},
-		{ "reason", d->reason},
-		{ "where",  d->where },
-		{ "detail", d->detail},
-		{ "raw",    d->raw   }
-	};
+	} fields[] = { { "source", d->source },
+		       { "reason", d->reason },
+		       { "where", d->where },
+		       { "detail", d->detail },
+		       { "raw", d->raw } };
 	char time[40];
 	int bad;
 

@@ -2,6 +2,7 @@
  *
  * Assembly and the control loop.
  */
+#include "base/crash.h"
 #include "base/err.h"
 #include "run/run.h"
 #include "base/log.h"
@@ -11,9 +12,9 @@
 #include "run/loop.h"
 #include "run/progress.h"
 #include <ev.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 struct run {
@@ -100,6 +101,7 @@ static int32_t open_stores(struct run *r, struct tw_err *e)
 		                    .sync_interval = h->sync_interval,
 		                    .segment_size = (uint64_t)h->segment_size,
 		                    .no_tape = r->o->no_tape || r->o->recording };
+	struct segment_info first;
 	int32_t rc;
 
 	if (store_exists(r->o->dir)) {
@@ -115,6 +117,12 @@ static int32_t open_stores(struct run *r, struct tw_err *e)
 	rc = store_open(&r->store, r->o->dir, STORE_WRITE, &so, e);
 	if (rc < 0)
 		return rc;
+	if (r->o->rebuild && store_segments(r->store, &first, 1) && first.number > 1)
+		return err_set(e, TW_E_CONFIG,
+		               "the tape in '%s' begins at event %" PRIu64
+		               ": what was before has been given up (retain, retain_size), so the states cannot be computed anew "
+		               "from it; run without --rebuild, or make a detector start afresh with `tapewatch state drop NAME`",
+		               r->o->dir, first.first);
 	if (r->o->no_tape && holds_events(r->store))
 		return err_set(e, TW_E_CONFIG,
 		               "'%s' holds a tape: run without --no-tape to go on with it, or choose another folder with -d", r->o->dir);
@@ -187,6 +195,7 @@ static int32_t build(struct run *r, struct tw_err *e)
 
 	if (rc < 0)
 		return rc;
+	CRASH_POINT("run.stores_open");
 	r->pumps = calloc(g->n_sources + 1, sizeof *r->pumps);
 	r->pump_loops = calloc(g->n_sources + 1, sizeof *r->pump_loops);
 	r->deliveries = calloc(g->n_sinks + 1, sizeof *r->deliveries);
@@ -194,12 +203,17 @@ static int32_t build(struct run *r, struct tw_err *e)
 	r->recorder = recorder_new(r->store, g->n, &r->bell);
 	if (!r->pumps || !r->pump_loops || !r->deliveries || !r->delivery_loops || !r->recorder)
 		return err_set(e, TW_E_FATAL, "memory is out");
+	if (!r->o->recording)
+		recorder_retention(r->recorder, &(struct retention){ .tape_age = g->host.retain,
+		                                                     .tape_bytes = (uint64_t)g->host.retain_size,
+		                                                     .alert_age = g->host.retain_alerts });
 	po.store = r->store;
 	po.recording = r->recording;
 	po.recorder = r->recorder;
 	r->pipeline = pipeline_new(&po, e);
 	if (!r->pipeline)
 		return e->code < 0 ? e->code : TW_E_FATAL;
+	CRASH_POINT("run.restored");
 	rc = make_pumps(r, e);
 	if (rc < 0)
 		return rc;
@@ -351,6 +365,7 @@ static int32_t control(struct run *r, struct tw_err *e)
 	if (r->progress)
 		ev_timer_start(r->ev, &r->tick);
 	rc = start_loops(r, e);
+	CRASH_POINT("run.started");
 	if (rc < 0)
 		abandon(r);
 	else
@@ -370,10 +385,25 @@ static int32_t control(struct run *r, struct tw_err *e)
 	return rc;
 }
 
+/* Of this program: getrusage() would count that of the one that started it, too. */
+static uint64_t peak_memory(void)
+{
+	char text[4096], *at;
+	ssize_t n;
+	int fd = os->open("/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
+
+	if (fd < 0)
+		return 0;
+	n = os->read(fd, text, sizeof text - 1);
+	(void)os->close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	at = strstr(text, "VmHWM:");
+	return at ? strtoull(at + 6, NULL, 10) * 1024 : 0;
+}
+
 static void summarise(struct run *r, struct run_summary *s)
 {
 	struct pipeline_stats ps;
-	struct rusage usage;
 
 	pipeline_stats(r->pipeline, &ps);
 	s->events = ps.events;
@@ -381,8 +411,7 @@ static void summarise(struct run *r, struct run_summary *s)
 	s->dead = ps.dead;
 	s->seconds = (double)(os->mono() - r->started) / 1e9;
 	s->interrupted = r->signals > 0;
-	if (getrusage(RUSAGE_SELF, &usage) == 0)
-		s->peak_memory = (uint64_t)usage.ru_maxrss * 1024;
+	s->peak_memory = peak_memory();
 	for (uint32_t i = 0; i < r->n_pumps; i++) {
 		struct pump_stats stats;
 		pump_stats(r->pumps[i], &stats);
@@ -421,10 +450,13 @@ int32_t run_graph(const struct run_options *o, struct run_summary *ret, struct t
 	bell_init(&r.bell);
 	rc = build(&r, e);
 	if (rc == TW_OK) {
+		CRASH_POINT("run.built");
 		rc = control(&r, e);
 		summarise(&r, ret);
+		CRASH_POINT("run.drained");
 	}
 	destroy(&r);
+	CRASH_POINT("run.closed");
 	bell_free(&r.bell);
 	return rc;
 }
