@@ -2,12 +2,16 @@
  *
  * tapewatch: the verbs.
  */
+#include "base/crash.h"
 #include "cli/cli.h"
 
 int main(int argc, char **argv)
 {
 	static const struct verb *const verbs[] = { &verb_run,   &verb_check,  &verb_graph, &verb_plugins, &verb_alerts,
 		                                    &verb_tape, &verb_replay, &verb_demo,  NULL };
+	struct tw_err e;
 
+	if (crash_setup(&e) != TW_OK)
+		return cli_fail(CLI_USAGE, NULL, "%s", e.msg);
 	return cli_main(verbs, argc, argv);
 }

@@ -153,7 +153,7 @@ static int32_t call_alert(struct tw_ctx *c, const struct tw_event *about, const 
 		alert->severity = TW_CRITICAL;
 	alert->detector = static_text(in->node->name);
 	alert->version = static_text(in->node->plugin->version);
-	alert->config = (struct tw_str){ .s = in->worker->graph->digest, .len = 16 };
+	alert->config = (struct tw_str){ .s = in->node->digest, .len = 16 };
 	alert->symbol = name_text(in->worker->intern, out->symbol);
 	alert->account = name_text(in->worker->intern, out->account);
 	alert->type = f->type ? (struct tw_str){ .s = arena_text(a, f->type, strlen(f->type)), .len = (uint32_t)strlen(f->type) } :

@@ -188,8 +188,10 @@ static bool worth_handing(const struct pipeline *p)
 
 	if (!c)
 		return false;
-	if (c->n_events || c->n_alerts || c->n_dead || (!p->o.record && p->batch_seq > p->handed_seq))
+	if ((c->n_events && p->o.record) || c->n_alerts || c->n_dead)
 		return true;
+	if (!p->o.record) /* numbers that were used up can wait for company */
+		return false;
 	for (uint32_t i = 0; i < p->n_inputs; i++)
 		if (p->inputs[i].moved)
 			return true;
@@ -304,7 +306,11 @@ enum step pipeline_step(struct pipeline *p)
 		p->finished = true;
 		return STEP_DONE;
 	}
-	if (worth_handing(p) && (recorder_idle(p->o.recorder) || p->commit->n_dead == COMMIT_DEAD))
+	if (p->commit->n_dead == COMMIT_DEAD) { /* more may wait for room */
+		hand_over(p, false);
+		return STEP_MORE;
+	}
+	if (worth_handing(p) && recorder_idle(p->o.recorder))
 		hand_over(p, false);
 	return STEP_IDLE;
 }

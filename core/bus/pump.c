@@ -130,8 +130,8 @@ static enum step fall_back(struct pump *p, const char *doing, const struct tw_er
 	if (p->pause_ms > PAUSE_MAX_MS)
 		p->pause_ms = PAUSE_MAX_MS;
 	p->not_before = os->mono() + (int64_t)p->pause_ms * 1000000;
-	/* What was pushed after the last mark will come again. */
-	p->drop = p->since_mark;
+	/* What was pushed after the last mark will come again, then what is still to be repeated anyway. */
+	p->drop += p->since_mark;
 	p->since_mark = 0;
 	log_warn(p->node->name, "%s: %s; opening again in %d ms (attempt %d of %" PRId64 ")", doing,
 	         e->msg[0] ? e->msg : "no reason given", p->pause_ms, p->attempts, p->node->source.retries);

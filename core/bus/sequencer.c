@@ -44,6 +44,12 @@ static void take_dead(struct pipeline *p, struct input *in, const struct chunk *
 	}
 }
 
+/* A dead letter that did not fit: no event may overtake it, or `after` would not count what comes first. */
+static bool dead_is_due(const struct input *in, const struct chunk *c)
+{
+	return in->dead < c->n_dead && c->dead[in->dead].at <= in->event;
+}
+
 static void take_mark(struct input *in, const struct chunk *c)
 {
 	if (!c->marked || in->event < c->mark_events || in->dead < c->mark_dead)
@@ -64,6 +70,11 @@ static void take_run(struct pipeline *p, struct input *in, struct chunk *c, int6
 {
 	struct commit *commit = p->commit;
 
+	if (dead_is_due(in, c)) {
+		take_dead(p, in, c);
+		if (dead_is_due(in, c))
+			return;
+	}
 	while (p->base.n < p->o.batch && in->event < c->n) {
 		unsigned char *record = c->records.data + in->byte;
 		uint32_t len = record_len(record);
@@ -89,8 +100,11 @@ static void take_run(struct pipeline *p, struct input *in, struct chunk *c, int6
 		in->event++;
 		in->position.after++;
 		in->moved = true;
-		if (__builtin_expect(in->dead < c->n_dead, 0))
+		if (__builtin_expect(in->dead < c->n_dead, 0)) {
 			take_dead(p, in, c);
+			if (dead_is_due(in, c))
+				return;
+		}
 	}
 }
 

@@ -44,6 +44,12 @@ const struct tw_option graph_host_options[] = {
 	TW_SIZE(struct host_options, segment_size, "256MiB", "1MiB", "1024GiB", "bytes of events in one tape segment"),
 	TW_INT(struct host_options, batch, "256", "1", "256", "events judged at a time; results do not depend on it"),
 	TW_DURATION(struct host_options, checkpoint, "10s", "100ms", "24h", "time between checkpoints of the state"),
+	TW_DURATION(struct host_options, retain, "0s", "0s", "36500d",
+	            "give up a tape segment so long after it was sealed, once every cursor has passed it; 0s: never"),
+	TW_SIZE(struct host_options, retain_size, "0", "0", "1048576GiB",
+	        "give up the oldest segments while the tape takes more than this, whatever their age; 0: no bound"),
+	TW_DURATION(struct host_options, retain_alerts, "0s", "0s", "36500d",
+	            "drop alerts from the log so long after they were written, once every sink has them; 0s: never"),
 	TW_INT(struct host_options, max_names, "4000000", "16", "1000000000", "different symbols and accounts in one run"),
 	TW_END,
 };

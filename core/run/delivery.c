@@ -2,6 +2,7 @@
  *
  * The sink's loop.
  */
+#include "base/crash.h"
 #include "base/err.h"
 #include "run/delivery.h"
 #include "base/log.h"
@@ -251,6 +252,7 @@ static enum step open_sink(struct delivery *d)
 	if (rc < 0)
 		return give_up(d, "cannot open", &e);
 	d->open = true;
+	CRASH_POINT("delivery.opened");
 	return STEP_MORE;
 }
 
@@ -261,8 +263,10 @@ static enum step flush_and_move(struct delivery *d, uint64_t record)
 
 	if (rc != TW_OK)
 		return try_later(d, "flushing", &e);
+	CRASH_POINT("delivery.flushed");
 	d->attempts = d->pause_ms = 0;
 	move_cursor(d, record);
+	CRASH_POINT("delivery.moved");
 	return STEP_MORE;
 }
 
@@ -272,6 +276,7 @@ static enum step write_pending(struct delivery *d)
 	uint32_t done = 0, n = d->n - d->accepted;
 	int32_t rc = d->sink->write(d->node->self, d->pending + d->accepted, n, &done, &e);
 
+	CRASH_POINT("delivery.written");
 	if (done > n)
 		done = n;
 	if (rc == TW_OK)

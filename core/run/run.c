@@ -172,6 +172,15 @@ static int32_t make_deliveries(struct run *r, struct tw_err *e)
 	return TW_OK;
 }
 
+/* A position is on the disk: the source may let go of what lies before it. [recorder] */
+static void on_durable(void *arg, uint32_t index, const struct position *at)
+{
+	struct run *r = arg;
+
+	if (index < r->n_pumps)
+		pump_ack(r->pumps[index], &at->pos);
+}
+
 static bool any_live(const struct graph *g)
 {
 	for (uint32_t i = 0; i < g->n_sources; i++) {
@@ -217,6 +226,7 @@ static int32_t build(struct run *r, struct tw_err *e)
 	rc = make_pumps(r, e);
 	if (rc < 0)
 		return rc;
+	recorder_on_durable(r->recorder, on_durable, r);
 	if (r->o->progress && !po.live)
 		r->progress = progress_new(r->pipeline, r->pumps, r->n_pumps, r->recording);
 	return make_deliveries(r, e);

@@ -2,6 +2,7 @@
  *
  * Committing to the alert log, with the sequence number it is complete through and the cursors of the sinks.
  */
+#include "base/crash.h"
 #include "base/err.h"
 #include "event/event.h"
 #include "state/store_impl.h"
@@ -93,8 +94,10 @@ int32_t store_commit_alerts(struct store *s, const struct alert_commit *c, struc
 	if (rc == 0 && bad == TW_OK)
 		rc = state_head_put(f, txn, &h);
 	if (rc == 0 && bad == TW_OK) {
+		CRASH_POINT("alerts.before_commit");
 		rc = mdb_txn_commit(txn);
 		txn = NULL;
+		CRASH_POINT("alerts.after_commit");
 	}
 	if (txn)
 		mdb_txn_abort(txn);
@@ -127,4 +130,80 @@ int32_t store_cursor(struct store *s, const char *sink, uint64_t *ret, struct tw
 		memcpy(ret, data, sizeof *ret);
 	file_unread_end(s, txn);
 	return rc;
+}
+
+struct cursor_walk {
+	int32_t (*each)(void *arg, const struct cursor *, struct tw_err *);
+	void *arg;
+	const struct file *file;
+};
+
+static int32_t give_cursor(void *arg, const void *key, size_t klen, const void *data, size_t len, struct tw_err *err)
+{
+	const struct cursor_walk *w = arg;
+	char name[MAX_NAME + 1];
+	struct cursor c = { .sink = name };
+
+	if (klen > MAX_NAME || len != sizeof c.record)
+		return err_set(err, STORE_E_DAMAGED, "%s: the cursor of a sink is not a number", w->file->name);
+	memcpy(name, key, klen);
+	name[klen] = '\0';
+	memcpy(&c.record, data, sizeof c.record);
+	return w->each(w->arg, &c, err);
+}
+
+int32_t store_cursors(struct store *s, int32_t (*each)(void *arg, const struct cursor *, struct tw_err *), void *arg,
+		      struct tw_err *err)
+{
+	struct cursor_walk w = { each, arg, &s->state };
+	struct state_head h;
+	MDB_txn *txn = NULL;
+	int32_t rc;
+
+	if (!s->state.env)
+		return TW_OK;
+	rc = file_read(s, &s->state, &txn, err);
+	if (rc != TW_OK)
+		return rc;
+	rc = state_head_read(&s->state, txn, &h, err);
+	if (rc == TW_OK)
+		rc = sealed_each(&s->state, txn, DB_CURSORS, h.n_cursors, h.cursors_sum, give_cursor, &w, err);
+	file_unread_end(s, txn);
+	return rc;
+}
+
+int32_t store_move_cursor(struct store *s, const char *sink, const char *to, struct tw_err *err)
+{
+	struct state_head h = s->state_head;
+	const struct file *f = &s->state;
+	MDB_txn *txn = NULL;
+	uint64_t record;
+	int32_t ret;
+	int rc;
+
+	if (s->mode != STORE_WRITE)
+		return err_set(err, TW_E_FATAL, "%s was opened for reading", s->dir);
+	if (to && (!to[0] || strlen(to) > MAX_NAME))
+		return err_set(err, TW_E_CONFIG, "a sink's name must have 1 to %u bytes", MAX_NAME);
+	ret = store_cursor(s, sink, &record, err);
+	if (ret != TW_OK)
+		return ret;
+	rc = mdb_txn_begin(f->env, NULL, 0, &txn);
+	if (rc == 0)
+		rc = sealed_del(txn, f->db[DB_CURSORS], sink, strlen(sink), &h.n_cursors, &h.cursors_sum);
+	if (rc == 0 && to)
+		rc = sealed_put(txn, f->db[DB_CURSORS], to, strlen(to), &record, sizeof record, &h.n_cursors,
+				&h.cursors_sum);
+	if (rc == 0)
+		rc = state_head_put(f, txn, &h);
+	if (rc == 0) {
+		rc = mdb_txn_commit(txn);
+		txn = NULL;
+	}
+	if (txn)
+		mdb_txn_abort(txn);
+	if (rc)
+		return file_fail(f, rc, 0, "writing a cursor", err);
+	s->state_head = h;
+	return store_sync_due(s, err);
 }

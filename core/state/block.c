@@ -4,6 +4,7 @@
  * the first record in big-endian order, so that LMDB's order is the order of the numbers.
  */
 #include "base/err.h"
+#include "base/os.h"
 #include "state/store_impl.h"
 #include <string.h>
 #include <xxhash.h>
@@ -17,8 +18,15 @@ static uint64_t block_sum(const struct block_head *h, const void *bytes)
 
 int block_put(MDB_txn *txn, MDB_dbi dbi, enum log_kind kind, const struct block *b, int64_t min_ts, int64_t max_ts)
 {
-	struct block_head h = { BLOCK_MAGIC, STORE_FORMAT, (uint16_t)kind, b->first, b->count,
-				0,           b->len,       min_ts,         max_ts,   0 };
+	struct block_head h = { .magic = BLOCK_MAGIC,
+				.version = STORE_FORMAT,
+				.kind = (uint16_t)kind,
+				.first = b->first,
+				.count = b->count,
+				.wall = kind == LOG_ALERTS ? (uint32_t)(os->wall() / 1000000000) : 0,
+				.len = b->len,
+				.min_ts = min_ts,
+				.max_ts = max_ts };
 	uint64_t key = __builtin_bswap64(b->first);
 	MDB_val k = { sizeof key, &key }, v = { sizeof h + b->len, NULL };
 	/* Reserve and copy: the bytes are moved once, into the page that LMDB writes. */

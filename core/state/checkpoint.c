@@ -2,6 +2,7 @@
  *
  * Checkpoints: the detectors' state as of a sequence number, values under (space, key).
  */
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/os.h"
 #include "state/store_impl.h"
@@ -78,8 +79,10 @@ int32_t store_commit_checkpoint(struct store *s, const struct checkpoint *c, str
 	if (rc == 0)
 		rc = state_head_put(f, txn, &h);
 	if (rc == 0) {
+		CRASH_POINT("checkpoint.before_commit");
 		rc = mdb_txn_commit(txn);
 		txn = NULL;
+		CRASH_POINT("checkpoint.after_commit");
 	}
 	if (txn)
 		mdb_txn_abort(txn);

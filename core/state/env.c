@@ -2,6 +2,7 @@
  *
  * LMDB environments: how a file is created, opened, read and synced, and what its error codes mean for us.
  */
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/os.h"
 #include "state/store_impl.h"
@@ -335,16 +336,22 @@ int32_t file_create(struct file *f, const char *dir, uint64_t map,
 	file_close(&tmp);
 	if (ret != TW_OK)
 		goto out;
+	CRASH_POINT("file.written");
 	/* LMDB syncs the data, but neither the file's entry nor its folder. */
 	fd = os->open(path, O_RDWR | O_CLOEXEC, 0);
 	if (fd < 0 || os->fsync(fd) < 0)
 		ret = file_fail(f, errno, DISK_SLACK, "syncing", err);
 	if (fd >= 0)
 		os->close(fd);
+	CRASH_POINT("file.synced");
 	if (ret == TW_OK)
 		ret = lock_file_make(f, err);
-	if (ret == TW_OK && (os->rename(path, f->path) < 0 || os_sync_dir(dir) < 0))
+	if (ret == TW_OK && os->rename(path, f->path) < 0)
 		ret = file_fail(f, errno, DISK_SLACK, "putting it in its place", err);
+	CRASH_POINT("file.renamed");
+	if (ret == TW_OK && os_sync_dir(dir) < 0)
+		ret = file_fail(f, errno, DISK_SLACK, "syncing its folder", err);
+	CRASH_POINT("file.made");
 out:
 	if (ret != TW_OK)
 		os->unlink(path);

@@ -13,6 +13,7 @@ struct log_reader {
 	struct store *store;
 	enum log_kind kind;
 	uint64_t next;       /* first record wanted */
+	bool begun;          /* some record was read: from here on a gap is an error */
 	struct segment *seg; /* referenced; NULL: the alert log, or no segment yet */
 	const struct file *file;
 	MDB_txn *txn; /* reset between calls */
@@ -99,6 +100,27 @@ static int32_t missing(const struct log_reader *r, uint64_t n, struct tw_err *er
 		       r->file->name, n);
 }
 
+/* Retention may have given up the beginning: then begin with what is there. What went after that is an error, for a
+ * silent gap in the middle would give wrong answers. */
+static int32_t skip_given_up(struct log_reader *r, struct tw_err *err)
+{
+	uint64_t first;
+	int32_t rc;
+
+	if (r->kind != LOG_ALERTS)
+		return TW_OK;
+	rc = alerts_first(r->file, r->txn, &first, err);
+	if (rc != TW_OK || first <= r->next)
+		return rc;
+	if (r->begun)
+		return err_set(err, TW_E_IO,
+			       "%s: retention has dropped the records %" PRIu64 " to %" PRIu64
+			       " while they were to be read; read again, the log begins with what is there",
+			       r->file->name, r->next, first - 1);
+	r->next = first;
+	return TW_OK;
+}
+
 static int32_t take(struct log_reader *r, const MDB_val *key, const MDB_val *val, struct block *ret, struct tw_err *err)
 {
 	struct block_head h;
@@ -107,7 +129,11 @@ static int32_t take(struct log_reader *r, const MDB_val *key, const MDB_val *val
 	if (rc != TW_OK)
 		return rc;
 	if (h.first > r->next)
-		return missing(r, r->next, err);
+		rc = skip_given_up(r, err);
+	if (rc == TW_OK && h.first > r->next)
+		rc = missing(r, r->next, err);
+	if (rc != TW_OK)
+		return rc;
 	r->copy.len = 0;
 	if (!buf_reserve(&r->copy, h.len + 1))
 		return err_set(err, TW_E_IO, "out of memory for a block of %" PRIu64 " bytes", h.len);
@@ -118,6 +144,7 @@ static int32_t take(struct log_reader *r, const MDB_val *key, const MDB_val *val
 		return rc;
 	*ret = (struct block){ h.first, h.count, r->copy.data, h.len };
 	r->next = h.first + h.count;
+	r->begun = true;
 	return TW_OK;
 }
 
@@ -143,6 +170,8 @@ static int32_t look(struct log_reader *r, struct block *ret, struct tw_err *err)
 	} else if (rc == TW_AGAIN) {
 		int32_t head = last_of(r, &last, &unrecorded_to, err);
 
+		if (head == TW_OK)
+			head = skip_given_up(r, err);
 		if (head != TW_OK)
 			rc = head;
 		else if (unrecorded_to && r->next <= unrecorded_to)
@@ -179,6 +208,13 @@ int32_t log_reader_next(struct log_reader *r, struct block *ret, struct tw_err *
 		rc = segment_after(r->store, r->seg, &next, err);
 		if (rc != TW_OK)
 			return rc;
+		if (next->number != r->seg->number + 1) {
+			segment_unref(r->store, next);
+			return err_set(err, TW_E_IO,
+				       "%s: retention has given up the segments behind it while it was read; read again, "
+				       "the tape begins with what is there",
+				       r->file->name);
+		}
 		if (next->first[r->kind] <= r->next) {
 			enter(r, next);
 			looked_again = false;

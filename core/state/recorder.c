@@ -2,6 +2,7 @@
  *
  * Group commit: everything that waits goes into one tape transaction, then one alert transaction, then checkpoints.
  */
+#include "base/crash.h"
 #include "base/err.h"
 #include "state/recorder.h"
 #include "base/log.h"
@@ -13,6 +14,8 @@
 #define MAX_REFUSED 1024u
 #define CURSOR_EVERY 200000000LL /* ns: cursors alone are committed this often */
 #define FULL_EVERY 500000000LL   /* ns: attempts while the disk is full */
+#define RETAIN_EVERY 1000000000LL /* ns: one segment is given up this often, for removing a large file takes its time */
+#define RETAIN_PAUSE 60000000000LL /* ns: after an attempt that failed */
 
 struct sink_cursor {
 	const char *name;
@@ -41,6 +44,10 @@ struct recorder {
 	struct arena refused_texts;
 	_Atomic uint64_t durable_seq, durable_alert;
 	_Atomic int32_t result;
+	void (*durable)(void *arg, uint32_t index, const struct position *);
+	void *durable_arg;
+	struct retention retention;
+	int64_t retain_at;
 };
 
 void snapshot_free(struct snapshot *s)
@@ -115,6 +122,12 @@ void recorder_free(struct recorder *r)
 	arena_free(&r->refused_texts);
 	bell_free(&r->bell);
 	free(r);
+}
+
+void recorder_on_durable(struct recorder *r, void (*durable)(void *arg, uint32_t index, const struct position *), void *arg)
+{
+	r->durable = durable;
+	r->durable_arg = arg;
 }
 
 struct commit *recorder_take(struct recorder *r)
@@ -248,6 +261,7 @@ static int32_t commit_snapshots(struct recorder *r, struct tw_err *e)
 			return rc;
 		snapshot_free(s);
 		r->group[i]->snapshot = NULL;
+		CRASH_POINT("recorder.after_checkpoint");
 	}
 	return TW_OK;
 }
@@ -258,16 +272,19 @@ static int32_t commit_group(struct recorder *r, struct tw_err *e)
 
 	if (!r->store)
 		return TW_OK;
+	CRASH_POINT("recorder.before_tape");
 	if (!r->tape_done)
 		rc = commit_tape(r, e);
 	if (rc != TW_OK)
 		return rc;
 	r->tape_done = true;
+	CRASH_POINT("recorder.after_tape");
 	if (!r->alerts_done)
 		rc = commit_alerts(r, e);
 	if (rc != TW_OK)
 		return rc;
 	r->alerts_done = true;
+	CRASH_POINT("recorder.after_alerts");
 	return commit_snapshots(r, e);
 }
 
@@ -296,6 +313,9 @@ static void release(struct recorder *r)
 		if (c->n_alerts)
 			alert = c->first_alert + c->n_alerts - 1;
 		r->last |= c->last;
+		for (uint32_t k = 0; r->durable && k < c->n_positions; k++)
+			if (c->positions[k].source && c->positions[k].marked)
+				r->durable(r->durable_arg, k, &c->positions[k]);
 		snapshot_free(c->snapshot); /* still there only without a store */
 		c->snapshot = NULL;
 		ring_push(&r->free, c);
@@ -309,6 +329,7 @@ static void release(struct recorder *r)
 		for (uint32_t i = 0; i < r->n_sinks; i++)
 			bell_ring(r->sinks[i].wake);
 	bell_ring(r->wake);
+	CRASH_POINT("recorder.after_release");
 }
 
 static bool cursors_moved(const struct recorder *r)
@@ -328,6 +349,47 @@ static enum step blocked(struct recorder *r, const struct tw_err *e)
 	return STEP_IDLE;
 }
 
+static enum step fail(struct recorder *r, int32_t rc, const struct tw_err *e)
+{
+	log_error("store", "%s", e->msg);
+	atomic_store(&r->result, rc);
+	bell_ring(r->wake);
+	return STEP_FAILED;
+}
+
+void recorder_retention(struct recorder *r, const struct retention *limits)
+{
+	r->retention = *limits;
+}
+
+/* Between commits, and at the end, when nobody waits, until nothing is due. TW_AGAIN: something was given up. Only what
+ * may not be tried again is an error. */
+static int32_t retain(struct recorder *r, bool done, struct tw_err *e)
+{
+	struct retention limits = r->retention;
+	struct cursor cursors[MAX_SINKS];
+	int32_t rc;
+
+	if (!r->store || (!limits.tape_age && !limits.tape_bytes && !limits.alert_age))
+		return TW_OK;
+	if (!done && os->mono() < r->retain_at)
+		return TW_OK;
+	/* As committed: where a sink would go on after a crash. */
+	for (uint32_t i = 0; i < r->n_sinks; i++)
+		cursors[i] = (struct cursor){ r->sinks[i].name, r->sinks[i].stored };
+	limits.cursors = cursors;
+	limits.n_cursors = r->n_sinks;
+	rc = store_retain(r->store, &limits, e);
+	r->retain_at = os->mono() + RETAIN_EVERY;
+	if (rc == STORE_E_FATAL || rc == TW_AGAIN)
+		return rc;
+	if (rc < 0) {
+		log_error("store", "retention: %s", e->msg);
+		r->retain_at = os->mono() + RETAIN_PAUSE;
+	}
+	return TW_OK;
+}
+
 enum step recorder_step(struct recorder *r)
 {
 	struct tw_err e = { 0 };
@@ -337,24 +399,23 @@ enum step recorder_step(struct recorder *r)
 
 	if (r->blocked && os->mono() < r->retry_at)
 		return STEP_IDLE;
+	rc = retain(r, done, &e);
+	if (rc < 0)
+		return fail(r, rc, &e);
 	if (!r->blocked)
 		while (r->n_group < COMMITS && (c = ring_pop(&r->full)) != NULL)
 			r->group[r->n_group++] = c;
 	if (!r->n_group) {
 		if (!r->store || !cursors_moved(r))
-			return done ? STEP_DONE : STEP_IDLE;
+			return !done ? STEP_IDLE : rc == TW_AGAIN ? STEP_MORE : STEP_DONE;
 		if (!done && os->mono() - r->cursors_at < CURSOR_EVERY)
 			return STEP_IDLE;
 	}
 	rc = commit_group(r, &e);
 	if (rc == STORE_FULL)
 		return blocked(r, &e);
-	if (rc != TW_OK) {
-		log_error("store", "%s", e.msg);
-		atomic_store(&r->result, rc);
-		bell_ring(r->wake);
-		return STEP_FAILED;
-	}
+	if (rc != TW_OK)
+		return fail(r, rc, &e);
 	if (r->blocked)
 		log_warn("store", "there is room again; going on");
 	r->blocked = false;

@@ -47,6 +47,13 @@ struct recorder;
 struct recorder *recorder_new(struct store *, uint32_t n_sources, struct bell *wake);
 void recorder_free(struct recorder *);
 
+/* What may be given up, and when; cursors are left out, the recorder knows its sinks. Before the first step. */
+void recorder_retention(struct recorder *, const struct retention *);
+
+/* Called on the recorder's thread for each position that has become durable; index: as in commit.positions. Set it
+ * before the first step. */
+void recorder_on_durable(struct recorder *, void (*durable)(void *arg, uint32_t index, const struct position *), void *arg);
+
 /* The pipeline's side. */
 struct commit *recorder_take(struct recorder *); /* an empty commit, or NULL: all are under way, wait for the bell */
 void recorder_hand(struct recorder *, struct commit *);

@@ -2,6 +2,7 @@
  *
  * The segments of the tape: which there are, opening them when a reader needs them, starting the next one.
  */
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/os.h"
 #include "state/store_impl.h"
@@ -100,7 +101,7 @@ static bool number_of(const char *name, uint32_t *ret)
 	return n > 0 && strcmp(name + 6, ".tape") == 0;
 }
 
-int32_t segments_scan(struct store *s, struct tw_err *err)
+static int32_t scan_locked(struct store *s, struct tw_err *err)
 {
 	DIR *d = opendir(s->tape_dir); /* reading a folder is not in the os table; it changes nothing */
 	struct dirent *e;
@@ -109,7 +110,6 @@ int32_t segments_scan(struct store *s, struct tw_err *err)
 
 	if (!d)
 		return err_sys(err, errno, "cannot read the folder %s", s->tape_dir);
-	pthread_mutex_lock(&s->mutex);
 	while (rc == TW_OK && (e = readdir(d))) {
 		bool have = false;
 
@@ -120,8 +120,17 @@ int32_t segments_scan(struct store *s, struct tw_err *err)
 		if (!have)
 			rc = add_number_locked(s, number, false, NULL, err);
 	}
-	pthread_mutex_unlock(&s->mutex);
 	closedir(d);
+	return rc;
+}
+
+int32_t segments_scan(struct store *s, struct tw_err *err)
+{
+	int32_t rc;
+
+	pthread_mutex_lock(&s->mutex);
+	rc = scan_locked(s, err);
+	pthread_mutex_unlock(&s->mutex);
 	return rc;
 }
 
@@ -212,18 +221,34 @@ void segment_unref(struct store *s, struct segment *g)
 	pthread_mutex_unlock(&s->mutex);
 }
 
-int32_t segment_find(struct store *s, enum log_kind kind, uint64_t from, struct segment **ret, struct tw_err *err)
+static bool is_gone(const struct segment *g)
 {
-	uint32_t lo = 0, hi;
+	struct stat st;
+
+	return os->stat(g->file.path, &st) < 0 && errno == ENOENT;
+}
+
+/* A process that reads knows of segments that the writer may have given up since: forget one that could not be opened
+ * for that reason. */
+static bool forget_gone_locked(struct store *s, uint32_t i)
+{
+	struct segment *g = s->segs[i];
+
+	if (s->mode != STORE_READ || s->n_segs < 2 || g->file.env || !is_gone(g))
+		return false;
+	s->n_segs--;
+	memmove(s->segs + i, s->segs + i + 1, (s->n_segs - i) * sizeof(struct segment *));
+	file_free(&g->file);
+	free(g);
+	return true;
+}
+
+/* The last segment that begins at or before the record; heads are read only where the search looks. */
+static int32_t search_locked(struct store *s, enum log_kind kind, uint64_t from, uint32_t *ret, struct tw_err *err)
+{
+	uint32_t lo = 0, hi = s->n_segs;
 	int32_t rc = TW_OK;
 
-	pthread_mutex_lock(&s->mutex);
-	if (!s->n_segs && s->tape_dir && s->mode == STORE_READ)
-		rc = add_number_locked(s, 1, true, NULL, err); /* the writer has just begun */
-	hi = s->n_segs;
-	if (rc == TW_OK && !hi)
-		rc = TW_AGAIN;
-	/* The last segment that begins at or before the record; heads are read only where the search looks. */
 	while (rc == TW_OK && hi - lo > 1) {
 		uint32_t mid = lo + (hi - lo) / 2;
 		struct segment *g = s->segs[mid];
@@ -233,54 +258,95 @@ int32_t segment_find(struct store *s, enum log_kind kind, uint64_t from, struct 
 			if (rc == TW_OK)
 				g->refs--;
 		}
-		if (g->first[kind] <= from)
+		*ret = mid;
+		if (rc == TW_OK && g->first[kind] <= from)
 			lo = mid;
 		else
 			hi = mid;
 	}
-	if (rc == TW_OK)
+	if (rc == TW_OK) {
+		*ret = lo;
 		rc = ref_locked(s, s->segs[lo], 0, err);
+	}
+	return rc;
+}
+
+int32_t segment_find(struct store *s, enum log_kind kind, uint64_t from, struct segment **ret, struct tw_err *err)
+{
+	uint32_t at = 0;
+	int32_t rc = TW_OK;
+
+	pthread_mutex_lock(&s->mutex);
+	if (!s->n_segs && s->tape_dir && s->mode == STORE_READ)
+		rc = add_number_locked(s, 1, true, NULL, err); /* the writer has just begun */
+	if (rc == TW_OK && !s->n_segs)
+		rc = TW_AGAIN;
 	if (rc == TW_OK)
-		*ret = s->segs[lo];
+		do
+			rc = search_locked(s, kind, from, &at, err);
+		while (rc < 0 && forget_gone_locked(s, at));
+	if (rc == TW_OK)
+		*ret = s->segs[at];
 	pthread_mutex_unlock(&s->mutex);
 	return rc;
 }
 
+/* The place of the first segment behind g, or n_segs. A reader looks for new ones. */
+static uint32_t place_after_locked(struct store *s, const struct segment *g, int32_t *rc, struct tw_err *err)
+{
+	bool reads = s->tape_dir && s->mode == STORE_READ;
+	uint32_t i = 0;
+
+	*rc = TW_OK;
+	while (i < s->n_segs && s->segs[i]->number <= g->number)
+		i++;
+	if (i == s->n_segs && reads)
+		*rc = add_number_locked(s, g->number + 1, true, NULL, err);
+	if (i == s->n_segs && reads && *rc >= 0 && is_gone(g))
+		*rc = scan_locked(s, err); /* the writer may be far ahead of what is known here */
+	return i;
+}
+
 int32_t segment_after(struct store *s, const struct segment *g, struct segment **ret, struct tw_err *err)
 {
-	struct segment *next = NULL;
-	int32_t rc = TW_AGAIN;
+	uint32_t i;
+	int32_t rc;
 
 	pthread_mutex_lock(&s->mutex);
-	for (uint32_t i = 0; i < s->n_segs && !next; i++)
-		if (s->segs[i]->number > g->number)
-			next = s->segs[i];
-	if (!next && s->tape_dir && s->mode == STORE_READ) {
-		rc = add_number_locked(s, g->number + 1, true, &next, err);
+	do {
+		i = place_after_locked(s, g, &rc, err);
 		if (rc < 0)
-			goto out;
-	}
-	if (next && next->number != g->number + 1)
-		rc = err_set(err, STORE_E_DAMAGED, "segment tape/%06u.tape is missing, but %s is there: restore a copy",
-			     g->number + 1, next->file.name);
-	else if (next)
-		rc = ref_locked(s, next, 0, err);
+			break;
+		if (i == s->n_segs)
+			rc = TW_AGAIN;
+		else if (s->segs[i]->number != g->number + 1 && (s->mode == STORE_WRITE || !is_gone(g)))
+			rc = err_set(err, STORE_E_DAMAGED,
+				     "segment tape/%06u.tape is missing, but %s is there: restore a copy",
+				     g->number + 1, s->segs[i]->file.name);
+		else
+			rc = ref_locked(s, s->segs[i], 0, err);
+	} while (rc < 0 && forget_gone_locked(s, i));
 	if (rc == TW_OK)
-		*ret = next;
-out:
+		*ret = s->segs[i];
 	pthread_mutex_unlock(&s->mutex);
 	return rc;
 }
 
 int32_t segment_last(struct store *s, struct segment **ret, struct tw_err *err)
 {
-	int32_t rc = TW_OK;
+	bool reads = s->tape_dir && s->mode == STORE_READ;
+	int32_t rc;
 
 	pthread_mutex_lock(&s->mutex);
-	while (rc == TW_OK && s->tape_dir && s->mode == STORE_READ)
-		rc = add_number_locked(s, s->n_segs ? s->segs[s->n_segs - 1]->number + 1 : 1, true, NULL, err);
-	if (rc >= 0)
-		rc = s->n_segs ? ref_locked(s, s->segs[s->n_segs - 1], 0, err) : TW_AGAIN;
+	do {
+		rc = TW_OK;
+		while (rc == TW_OK && reads)
+			rc = add_number_locked(s, s->n_segs ? s->segs[s->n_segs - 1]->number + 1 : 1, true, NULL, err);
+		if (rc >= 0 && reads && s->n_segs && is_gone(s->segs[s->n_segs - 1]))
+			rc = scan_locked(s, err);
+		if (rc >= 0)
+			rc = s->n_segs ? ref_locked(s, s->segs[s->n_segs - 1], 0, err) : TW_AGAIN;
+	} while (rc < 0 && s->n_segs && forget_gone_locked(s, s->n_segs - 1));
 	if (rc == TW_OK)
 		*ret = s->segs[s->n_segs - 1];
 	pthread_mutex_unlock(&s->mutex);
@@ -433,7 +499,9 @@ int32_t segment_start(struct store *s, struct tw_err *err)
 
 	fresh_head(s, &head);
 	head.number = 1;
-	head.first = head.dead_first = 1;
+	head.first = s->opt.first ? s->opt.first : 1;
+	head.last = head.first - 1;
+	head.dead_first = 1;
 	rc = make(s, &head, &g, err);
 	return rc == TW_OK ? take_up(s, g, err) : rc;
 }
@@ -470,6 +538,8 @@ int32_t segment_roll(struct store *s, struct tw_err *err)
 		rc = take_up(s, g, err);
 	if (rc == TW_OK)
 		segment_unref(s, old);
+	if (rc == TW_OK)
+		CRASH_POINT("segment.rolled");
 	return rc;
 }
 

@@ -2,6 +2,7 @@
  *
  * Opening and closing the store: the lock, the folder, what it says about itself, and the names of the sources.
  */
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/os.h"
@@ -261,6 +262,7 @@ static int32_t open_write(struct store *s, struct tw_err *err)
 	rc = lock_take(s, err);
 	if (rc != TW_OK)
 		return rc;
+	CRASH_POINT("store.locked");
 	warn_of_remote(s->dir);
 	rc = segments_scan(s, err);
 	if (rc == TW_OK && !store_exists(s->dir))
@@ -274,6 +276,8 @@ static int32_t open_write(struct store *s, struct tw_err *err)
 			       "%s has alerts or a checkpoint, but its tape is missing: restore a copy", s->dir);
 	rc = s->n_segs ? segment_resume(s, err) : segment_start(s, err);
 	if (rc == TW_OK)
+		rc = retain_resume(s, err);
+	if (rc == TW_OK)
 		rc = sources_load(s, s->cur, err);
 	if (rc != TW_OK)
 		return rc;
@@ -286,6 +290,7 @@ static int32_t open_write(struct store *s, struct tw_err *err)
 	mdb_reader_check(s->state.env, &dead);
 	mdb_reader_check(s->cur->file.env, &dead);
 	s->synced = s->checked = os->mono();
+	CRASH_POINT("store.opened");
 	return TW_OK;
 }
 
@@ -360,11 +365,12 @@ int32_t store_open_as(struct store **ret, const char *dir, enum store_mode mode,
 	else
 		rc = mode == STORE_WRITE ? open_write(s, err) : open_read(s, err);
 	free(state);
-	if (rc != TW_OK)
-		store_close(s);
-	else
+	if (rc == TW_OK)
 		*ret = s;
-	return rc;
+	else
+		store_close(s);
+	/* On a disk that is too full to open it there is nobody yet who could wait for room. */
+	return rc > 0 ? TW_E_IO : rc;
 }
 
 int32_t store_open(struct store **ret, const char *dir, enum store_mode mode, const struct store_options *opt,

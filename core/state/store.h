@@ -30,6 +30,7 @@ struct store_options {
 	int64_t sync_interval; /* ns, for SYNC_INTERVAL */
 	uint64_t segment_size; /* bytes of events after which a segment rolls; 0: 256 MiB */
 	bool no_tape;          /* record positions, dead letters and alerts, but no events */
+	uint64_t first;        /* number of the first event of a store that is made now; 0: 1 */
 };
 
 /* Results beyond TW_E_*: callers turn them into the exit code 4 or into back-pressure. */
@@ -104,6 +105,12 @@ struct alert_commit {
 };
 int32_t store_commit_alerts(struct store *, const struct alert_commit *, struct tw_err *);
 int32_t store_cursor(struct store *, const char *sink, uint64_t *ret, struct tw_err *); /* TW_AGAIN: none yet */
+/* Every cursor, in order of the names. */
+int32_t store_cursors(struct store *, int32_t (*each)(void *arg, const struct cursor *, struct tw_err *), void *arg,
+                      struct tw_err *);
+/* Give the cursor of a sink another name, or with to NULL forget it. TW_AGAIN: there is none. One transaction. */
+int32_t store_move_cursor(struct store *, const char *sink, const char *to, struct tw_err *);
+uint64_t store_first_alert(struct store *); /* number of the first record that was not given up yet; 1 when none was */
 
 /* ---- checkpoints ----
  * A checkpoint is a set of values under (space, key); a delta replaces some and deletes some. Each value carries a
@@ -144,6 +151,22 @@ bool dead_record(const struct block *, size_t *at, struct dead_letter *ret);
 /* Append to a block's bytes in the same form. 0, or -1 when memory is out. */
 int tape_add(struct buf *, uint16_t source, const unsigned char *event, size_t len);
 int alert_add(struct buf *, const unsigned char *event, size_t len);
+
+/* ---- retention ----
+ * What is old enough is given up from the old end: segments of the tape that are sealed, that the checkpoint and the
+ * alert log have passed and whose alerts every sink has; blocks of the alert log that every sink has. A sink that holds
+ * something back is named in the log, once and then every hour. Sinks that the store knows from earlier runs count
+ * too, until store_move_cursor() forgets them. */
+struct retention {
+	int64_t tape_age;             /* ns since a segment was sealed; 0: for ever */
+	uint64_t tape_bytes;          /* of all segments together: above it the oldest goes whatever its age; 0: no bound */
+	int64_t alert_age;            /* ns since a block of alerts was written; 0: for ever */
+	const struct cursor *cursors; /* the sinks of this run, as committed */
+	uint32_t n_cursors;
+};
+/* At most one segment and some thousand blocks of alerts. TW_OK: nothing was due; TW_AGAIN: something is gone, there may
+ * be more; STORE_FULL; or negative. [recorder] */
+int32_t store_retain(struct store *, const struct retention *, struct tw_err *);
 
 /* ---- looking after it ---- */
 struct segment_info {

@@ -61,7 +61,8 @@ struct block_head {
 	uint32_t magic;
 	uint16_t version, kind; /* enum log_kind */
 	uint64_t first;
-	uint32_t count, reserved;
+	uint32_t count;
+	uint32_t wall; /* alert log: when it was written, seconds since 1970; 0: unknown */
 	uint64_t len;
 	int64_t min_ts, max_ts;
 	uint64_t sum; /* XXH3 of all before it, seeded with the XXH3 of the bytes */
@@ -82,6 +83,11 @@ struct segment {
 	uint64_t used;       /* turn of the last use, for closing the one unused longest */
 	bool known;          /* first[] is filled */
 	uint64_t first[3];   /* number of the first record by log_kind; never changes */
+	struct {             /* for retention; read once, when nobody writes it any more */
+		bool known, unrecorded;
+		uint64_t last, size;
+		int64_t sealed;
+	} end;
 };
 
 struct store {
@@ -98,6 +104,8 @@ struct store {
 	struct segment *cur;              /* the writer's segment, with a reference */
 	bool map_full;                    /* the last commit met MDB_MAP_FULL, not a full disk */
 	int64_t synced, checked;          /* monotonic times */
+	char holder[MAX_NAME + 1];        /* the sink that holds retention back, as said in the log at this time: */
+	int64_t holder_said;
 	struct buf scratch;
 	_Atomic uint64_t last_seq, last_alert, complete;
 	pthread_rwlock_t map_lock;        /* write side: resizing a map; read side: inside a read transaction */
@@ -166,7 +174,8 @@ int32_t segment_add(struct store *, uint32_t number, const char *path, const cha
 uint64_t segment_map(const struct store *);
 int32_t segment_ref(struct store *, struct segment *, struct tw_err *); /* opens it when needed */
 void segment_unref(struct store *, struct segment *);
-/* Each gives a referenced segment; TW_AGAIN: there is none. */
+/* Each gives a referenced segment; TW_AGAIN: there is none. In a process that only reads, segment_after() leaves out
+ * segments that the writer has given up meanwhile: the number shows it. */
 int32_t segment_find(struct store *, enum log_kind, uint64_t from, struct segment **ret, struct tw_err *);
 int32_t segment_after(struct store *, const struct segment *, struct segment **ret, struct tw_err *);
 int32_t segment_last(struct store *, struct segment **ret, struct tw_err *);
@@ -182,6 +191,12 @@ int32_t store_open_as(struct store **ret, const char *dir, enum store_mode, cons
                       struct tw_err *);
 int32_t store_sync_due(struct store *, struct tw_err *);
 int32_t sources_load(struct store *, const struct segment *, struct tw_err *);
+
+/* ---- retain.c ---- */
+/* What an interrupted store_retain() left; is the tape there from the checkpoint on? For the writer, after opening. */
+int32_t retain_resume(struct store *, struct tw_err *);
+/* Number of the first record of the alert log that is kept. */
+int32_t alerts_first(const struct file *, MDB_txn *, uint64_t *ret, struct tw_err *);
 
 /* ---- records.c ---- */
 int dead_add(struct buf *, const struct dead_letter *);

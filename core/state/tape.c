@@ -2,6 +2,7 @@
  *
  * Committing to the tape: events, the positions of their sources and dead letters, all in one transaction.
  */
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/os.h"
 #include "event/event.h"
@@ -201,8 +202,10 @@ static int32_t commit(struct store *s, const struct tape_commit *c, uint64_t byt
 	if (rc == 0 && bad == TW_OK)
 		rc = segment_head_put(f, txn, &h);
 	if (rc == 0 && bad == TW_OK) {
+		CRASH_POINT("tape.before_commit");
 		rc = mdb_txn_commit(txn);
 		txn = NULL;
+		CRASH_POINT("tape.after_commit");
 	}
 	if (txn)
 		mdb_txn_abort(txn);

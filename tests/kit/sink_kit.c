@@ -161,21 +161,19 @@ struct tw_str sink_kit_str(const char *s)
 struct tw_event sink_kit_alert(int64_t ts, uint64_t seq, const char *symbol, const char *reason)
 {
 	double none = (double)NAN;
-	return (struct tw_event){
-		.struct_size = sizeof(struct tw_event),
-		.kind = TW_ALERT,
-		.ts = ts,
-		.seq = seq,
-		.alert = {.severity = TW_HIGH,
-                          .score = none,
-                          .p_value = none,
-                          .value = none,
-                          .expected = none,
-                          .threshold = none,
-                          .detector = sink_kit_str("spikes"),
-                          .symbol = sink_kit_str(symbol),
-                          .reason = sink_kit_str(reason)}
-	};
+	return (struct tw_event){ .struct_size = sizeof(struct tw_event),
+				  .kind = TW_ALERT,
+				  .ts = ts,
+				  .seq = seq,
+				  .alert = { .severity = TW_HIGH,
+					     .score = none,
+					     .p_value = none,
+					     .value = none,
+					     .expected = none,
+					     .threshold = none,
+					     .detector = sink_kit_str("spikes"),
+					     .symbol = sink_kit_str(symbol),
+					     .reason = sink_kit_str(reason) } };
 }
 
 void sink_kit_folder(char out[64])

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of crash points, counting them, and dying there.
+ */
+#include "base/crash.h"
+#include "base/err.h"
+#include "base/os.h"
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct point {
+	const char *name, *what;
+	_Atomic uint64_t passed;
+};
+
+static struct point points[] = {
+	{ "store.locked", "the store's lock is held, nothing was read yet", 0 },
+	{ "store.opened", "the store is open for writing", 0 },
+	{ "file.written", "a new file is filled under its temporary name, not yet synced", 0 },
+	{ "file.synced", "a new file is synced under its temporary name", 0 },
+	{ "file.renamed", "a new file has its name, its folder is not yet synced", 0 },
+	{ "file.made", "a new file and its folder are synced, nobody uses it yet", 0 },
+	{ "segment.rolled", "the writer went on to a new segment, which is empty", 0 },
+	{ "tape.before_commit", "events are in the transaction, which is not committed", 0 },
+	{ "tape.after_commit", "the transaction with events is committed", 0 },
+	{ "alerts.before_commit", "alerts are in the transaction, which is not committed", 0 },
+	{ "alerts.after_commit", "the transaction with alerts is committed", 0 },
+	{ "checkpoint.before_commit", "states are in the transaction, which is not committed", 0 },
+	{ "checkpoint.after_commit", "the transaction with states is committed", 0 },
+	{ "recorder.before_tape", "commits were taken up, nothing of them is durable", 0 },
+	{ "recorder.after_tape", "the events of the group are durable, its alerts are not", 0 },
+	{ "recorder.after_alerts", "the alerts of the group are durable, its checkpoint is not", 0 },
+	{ "recorder.after_checkpoint", "a checkpoint is durable, the commits are not given back", 0 },
+	{ "recorder.after_release", "the commits are given back, sinks and sources know", 0 },
+	{ "delivery.opened", "a sink is open", 0 },
+	{ "delivery.written", "a sink took a batch, it is not flushed", 0 },
+	{ "delivery.flushed", "a sink has flushed, its cursor is where it was", 0 },
+	{ "delivery.moved", "the cursor has moved, the store does not know it", 0 },
+	{ "run.stores_open", "stores are checked and open", 0 },
+	{ "run.restored", "the last checkpoint is restored", 0 },
+	{ "run.built", "sources and sinks have their positions, no thread runs", 0 },
+	{ "run.started", "the threads run", 0 },
+	{ "run.drained", "every thread has ended, the store is open", 0 },
+	{ "run.closed", "the store is closed", 0 },
+};
+#define N_POINTS (sizeof points / sizeof points[0])
+
+_Atomic bool crash_watched;
+static struct point *deadly;
+static uint64_t deadly_turn;
+static const char *count_path;
+
+static struct point *find(const char *name, size_t len)
+{
+	for (size_t i = 0; i < N_POINTS; i++)
+		if (strlen(points[i].name) == len && memcmp(points[i].name, name, len) == 0)
+			return &points[i];
+	return NULL;
+}
+
+/* No locks and no memory: other threads go on until the last instruction, as they do when the process is killed. */
+static void say(const char *name, const char *what)
+{
+	char line[160];
+	int n = snprintf(line, sizeof line, "tapewatch: crash point %s%s\n", name, what);
+
+	if (n > 0 && os->write(STDERR_FILENO, line, (size_t)n) < 0)
+		_exit(138);
+}
+
+void crash_point(const char *name)
+{
+	struct point *p = find(name, strlen(name));
+
+	if (!p) {
+		say(name, " is not in the table of core/base/crash.c");
+		_exit(138);
+	}
+	if (atomic_fetch_add(&p->passed, 1) + 1 == deadly_turn && p == deadly) {
+		say(name, "");
+		_exit(137);
+	}
+}
+
+static void write_counts(void)
+{
+	int fd = os->open(count_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	for (size_t i = 0; fd >= 0 && i < N_POINTS; i++) {
+		char line[160];
+		int n = snprintf(line, sizeof line, "%s %" PRIu64 "\n", points[i].name, atomic_load(&points[i].passed));
+
+		if (os->write(fd, line, (size_t)n) != n) {
+			say(count_path, ": the counts cannot be written");
+			break;
+		}
+	}
+	if (fd < 0 || os->close(fd) != 0)
+		say(count_path, ": the counts cannot be written");
+}
+
+int32_t crash_setup(struct tw_err *e)
+{
+	const char *set = secure_getenv("TW_CRASH"), *count = secure_getenv("TW_CRASH_COUNT"), *colon;
+	char *end = NULL;
+
+	if (set && *set) {
+		colon = strrchr(set, ':');
+		deadly = colon ? find(set, (size_t)(colon - set)) : NULL;
+		deadly_turn = colon && colon[1] >= '1' && colon[1] <= '9' ? strtoull(colon + 1, &end, 10) : 0;
+		if (!deadly || !deadly_turn || *end)
+			return err_set(e, TW_E_CONFIG,
+				       "TW_CRASH='%.80s' names no crash point; expected NAME:N with a name of "
+				       "`tapewatch --crash-points` and a number from 1",
+				       set);
+	}
+	if (count && *count) {
+		count_path = count;
+		if (atexit(write_counts) != 0)
+			return err_set(e, TW_E_FATAL, "memory is out");
+	}
+	atomic_store(&crash_watched, deadly || count_path);
+	return TW_OK;
+}
+
+void crash_points_print(FILE *f)
+{
+	for (size_t i = 0; i < N_POINTS; i++)
+		fprintf(f, "%-26s %s\n", points[i].name, points[i].what);
+}

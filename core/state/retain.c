@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Retention: giving up the oldest segments of the tape and the oldest blocks of the alert log, never more than every
+ * cursor has passed.
+ *
+ * A segment goes in three steps: its file, its lock file, the folder's sync. The next one goes only after that, so a
+ * crash or a power failure leaves the tape without a hole: at worst a lock file without a segment, which the next
+ * writer clears away.
+ */
+#include "base/err.h"
+#include "base/log.h"
+#include "base/os.h"
+#include "event/event.h"
+#include "state/store_impl.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_BLOCKS    4096u                        /* of alerts in one transaction */
+#define MAX_SLACK     (60 * INT64_C(1000000000))   /* blocks older than their time by so much at most, see below */
+#define SAY_AGAIN     (3600 * INT64_C(1000000000)) /* while a sink holds something back */
+#define MIB           (1024.0 * 1024.0)
+#define FIRST_KEY     "alerts" /* in the state's meta table: number of the first record that is kept */
+#define FIRST_KEY_LEN 6
+
+/* The sink that is furthest behind. */
+struct slowest {
+	char name[MAX_NAME + 1];
+	uint64_t record;
+	bool any, here; /* here: it belongs to this run */
+};
+
+/* What it holds back beyond its time. */
+struct held {
+	uint32_t segments;
+	uint64_t bytes;
+	bool alerts;
+};
+
+/* ---- cursors ---- */
+struct gathering {
+	const struct retention *limits;
+	struct slowest *slowest;
+};
+
+static void consider(struct slowest *s, const struct cursor *c, bool here)
+{
+	if (s->any && c->record >= s->record)
+		return;
+	*s = (struct slowest){ .record = c->record, .any = true, .here = here };
+	snprintf(s->name, sizeof s->name, "%s", c->sink);
+}
+
+static int32_t consider_stored(void *arg, const struct cursor *c, struct tw_err *err)
+{
+	const struct gathering *g = arg;
+
+	(void)err;
+	for (uint32_t i = 0; i < g->limits->n_cursors; i++)
+		if (strcmp(g->limits->cursors[i].sink, c->sink) == 0)
+			return TW_OK;
+	consider(g->slowest, c, false);
+	return TW_OK;
+}
+
+static int32_t find_slowest(struct store *s, const struct retention *r, struct slowest *ret, struct tw_err *err)
+{
+	struct gathering g = { r, ret };
+
+	*ret = (struct slowest){ 0 };
+	for (uint32_t i = 0; i < r->n_cursors; i++)
+		consider(ret, &r->cursors[i], true);
+	return store_cursors(s, consider_stored, &g, err);
+}
+
+/* The event that a record of the alert log is about. */
+static int32_t seq_of_record(struct store *s, uint64_t record, uint64_t *ret, struct tw_err *err)
+{
+	struct log_reader *reader = NULL;
+	const unsigned char *event;
+	struct tw_event ev;
+	struct block b;
+	uint64_t n;
+	size_t at = 0, len;
+	int32_t rc = log_reader_open(&reader, s, LOG_ALERTS, record, err);
+
+	if (rc == TW_OK)
+		rc = log_reader_next(reader, &b, err);
+	if (rc != TW_OK)
+		goto out;
+	n = b.first;
+	if (record < n)
+		record = n; /* what was before is given up */
+	while (n <= record && alert_record(&b, &at, &event, &len))
+		n++;
+	if (n <= record || event_decode(&ev, event, len, NULL, NULL) != len)
+		rc = err_set(err, STORE_E_DAMAGED, "record %" PRIu64 " of the alert log cannot be read", record);
+	else
+		*ret = ev.seq;
+out:
+	log_reader_close(reader);
+	return rc;
+}
+
+/* ---- the tape ---- */
+/* What a sealed segment says of its end; `next` is the segment behind it. */
+static int32_t look_at_end(struct store *s, struct segment *g, struct segment *next, struct tw_err *err)
+{
+	struct segment_head h, after;
+	struct stat st;
+	int32_t rc;
+
+	if (g->end.known)
+		return TW_OK;
+	rc = segment_ref(s, g, err);
+	if (rc != TW_OK)
+		return rc;
+	rc = segment_head_now(s, g, &h, err);
+	segment_unref(s, g);
+	if (rc == TW_OK)
+		rc = segment_ref(s, next, err);
+	if (rc != TW_OK)
+		return rc;
+	rc = segment_head_now(s, next, &after, err);
+	segment_unref(s, next);
+	if (rc == TW_OK && os->stat(g->file.path, &st) < 0)
+		rc = err_sys(err, errno, "%s", g->file.name);
+	if (rc != TW_OK)
+		return rc;
+	/* The next one began when this one ended, and an empty one begins anew with its first commit. */
+	g->end.known = after.last >= after.first || after.dead_last >= after.dead_first;
+	g->end.unrecorded = h.unrecorded != 0;
+	g->end.last = h.last;
+	g->end.size = (uint64_t)st.st_size;
+	g->end.sealed = after.created;
+	return TW_OK;
+}
+
+static int32_t all_sizes(struct store *s, uint64_t *ret, struct tw_err *err)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < s->n_segs; i++) {
+		struct segment *g = s->segs[i];
+		struct stat st;
+
+		if (g->end.known) {
+			sum += g->end.size;
+			continue;
+		}
+		if (os->stat(g->file.path, &st) < 0)
+			return err_sys(err, errno, "%s", g->file.name);
+		sum += (uint64_t)st.st_size;
+	}
+	*ret = sum;
+	return TW_OK;
+}
+
+/* Nothing will be computed from it again: it is behind the checkpoint, or was never kept. */
+static bool is_passed(const struct store *s, const struct segment *g)
+{
+	const struct state_head *h = &s->state_head;
+
+	if (g->end.last > h->complete)
+		return false;
+	if (g->end.unrecorded && s->opt.no_tape)
+		return true;
+	return h->has_checkpoint && g->end.last <= h->checkpoint_seq;
+}
+
+static int32_t sync_folder(struct store *s, struct tw_err *err)
+{
+	/* A later removal that lasts and an earlier one that does not would be a hole in the tape. */
+	return os_sync_dir(s->tape_dir) < 0 ? err_set(err, STORE_E_FATAL, "cannot sync the folder %s: %s; start again",
+						      s->tape_dir, strerror(errno))
+					    : TW_OK;
+}
+
+/* The oldest segment. TW_OK: a reader of this process is in it, later. */
+static int32_t give_up_segment(struct store *s, struct tw_err *err)
+{
+	struct segment *g = s->segs[0];
+	char *lock = NULL;
+	int32_t rc = TW_OK;
+
+	if (asprintf(&lock, "%s-lock", g->file.path) < 0)
+		return err_set(err, TW_E_IO, "out of memory");
+	/* The checkpoint that has passed it must be there for longer than the segment. */
+	if (s->opt.sync != SYNC_ALWAYS) {
+		rc = file_sync(&s->cur->file, err);
+		if (rc == TW_OK)
+			rc = file_sync(&s->state, err);
+	}
+	pthread_mutex_lock(&s->mutex);
+	if (rc != TW_OK || g->refs) {
+		g = NULL;
+	} else if (os->unlink(g->file.path) < 0 && errno != ENOENT) {
+		rc = err_sys(err, errno, "cannot remove %s", g->file.path);
+		g = NULL;
+	} else {
+		s->n_segs--;
+		memmove(s->segs, s->segs + 1, s->n_segs * sizeof(struct segment *));
+		if (g->file.env)
+			s->n_open--;
+	}
+	pthread_mutex_unlock(&s->mutex);
+	if (!g)
+		goto out;
+	log_debug("store", "%s is given up: it ended at event %" PRIu64, g->file.name, g->end.last);
+	file_free(&g->file);
+	free(g);
+	if (os->unlink(lock) < 0 && errno != ENOENT)
+		log_warn("store", "cannot remove %s: %s", lock, strerror(errno));
+	rc = sync_folder(s, err);
+	if (rc == TW_OK)
+		rc = TW_AGAIN;
+out:
+	free(lock);
+	return rc;
+}
+
+static int32_t retain_tape(struct store *s, const struct retention *r, const struct slowest *slow, struct held *held,
+			   struct tw_err *err)
+{
+	uint64_t total = 0, first_held = UINT64_MAX;
+	int64_t now = os->wall();
+	int32_t rc = TW_OK;
+
+	if (r->tape_bytes)
+		rc = all_sizes(s, &total, err);
+	/* Only this thread changes the list, so it may be walked without the lock. */
+	for (uint32_t i = 0; rc == TW_OK && i + 1 < s->n_segs; i++) {
+		struct segment *g = s->segs[i];
+
+		rc = look_at_end(s, g, s->segs[i + 1], err);
+		if (rc != TW_OK)
+			break;
+		if (!(r->tape_age && now - g->end.sealed > r->tape_age) && !(r->tape_bytes && total > r->tape_bytes))
+			break;
+		if (!is_passed(s, g))
+			break;
+		if (i == 0 && slow->any && slow->record < s->state_head.last_alert)
+			rc = seq_of_record(s, slow->record + 1, &first_held, err);
+		if (rc != TW_OK)
+			break;
+		if (g->end.last < first_held)
+			return i ? TW_OK : give_up_segment(s, err);
+		held->segments++;
+		held->bytes += g->end.size;
+		total -= g->end.size;
+	}
+	return rc;
+}
+
+/* ---- the alert log ---- */
+int32_t alerts_first(const struct file *f, MDB_txn *txn, uint64_t *ret, struct tw_err *err)
+{
+	const void *data;
+	size_t len;
+	int32_t rc = sealed_get(f, txn, DB_META, FIRST_KEY, FIRST_KEY_LEN, &data, &len, err);
+
+	if (rc == TW_AGAIN) {
+		*ret = 1;
+		return TW_OK;
+	}
+	if (rc == TW_OK && len != sizeof *ret)
+		rc = err_set(err, STORE_E_DAMAGED, "%s: the number of its first record is not one; restore a copy",
+			     f->name);
+	if (rc == TW_OK)
+		memcpy(ret, data, sizeof *ret);
+	return rc;
+}
+
+uint64_t store_first_alert(struct store *s)
+{
+	MDB_txn *txn = NULL;
+	uint64_t first = 1;
+
+	if (s->state.env && file_read(s, &s->state, &txn, NULL) == TW_OK) {
+		if (alerts_first(&s->state, txn, &first, NULL) != TW_OK)
+			first = 1;
+		file_unread_end(s, txn);
+	}
+	return first;
+}
+
+static bool too_old(const struct block_head *h, int64_t now, int64_t age)
+{
+	int64_t written = h->wall ? (int64_t)h->wall * 1000000000 : h->max_ts, old;
+
+	return !__builtin_sub_overflow(now, written, &old) && old > age;
+}
+
+/* Is the oldest block due? A little later than it could be, so that many go in one transaction. */
+static int32_t alerts_due(struct store *s, const struct retention *r, int64_t now, struct block_head *oldest, bool *due,
+			  struct tw_err *err)
+{
+	int64_t slack = r->alert_age / 16 < MAX_SLACK ? r->alert_age / 16 : MAX_SLACK;
+	MDB_txn *txn = NULL;
+	MDB_cursor *cur = NULL;
+	MDB_val key, val;
+	int32_t ret = file_read(s, &s->state, &txn, err);
+	int rc;
+
+	*due = false;
+	if (ret != TW_OK)
+		return ret;
+	rc = mdb_cursor_open(txn, s->state.db[DB_ALERTS], &cur);
+	if (rc == 0)
+		rc = mdb_cursor_get(cur, &key, &val, MDB_FIRST);
+	if (rc == 0) {
+		ret = block_look(&s->state, &key, &val, LOG_ALERTS, oldest, err);
+		*due = ret == TW_OK && too_old(oldest, now, r->alert_age + slack);
+	} else if (rc != MDB_NOTFOUND) {
+		ret = file_fail(&s->state, rc, 0, "reading", err);
+	}
+	if (cur)
+		mdb_cursor_close(cur);
+	file_unread_end(s, txn);
+	return ret;
+}
+
+static int32_t drop_blocks(struct store *s, MDB_txn *txn, const struct retention *r, uint64_t passed, int64_t now,
+			   uint64_t *first, struct tw_err *err)
+{
+	const struct file *f = &s->state;
+	MDB_cursor *cur = NULL;
+	MDB_val key, val;
+	int rc = mdb_cursor_open(txn, f->db[DB_ALERTS], &cur);
+	int32_t ret = TW_OK;
+
+	if (rc == 0)
+		rc = mdb_cursor_get(cur, &key, &val, MDB_FIRST);
+	for (uint32_t n = 0; rc == 0 && n < MAX_BLOCKS; n++) {
+		struct block_head h;
+
+		ret = block_look(f, &key, &val, LOG_ALERTS, &h, err);
+		if (ret != TW_OK || h.first + h.count - 1 > passed || !too_old(&h, now, r->alert_age))
+			break;
+		*first = h.first + h.count;
+		rc = mdb_cursor_del(cur, 0);
+		if (rc == 0)
+			rc = mdb_cursor_get(cur, &key, &val, MDB_FIRST);
+	}
+	if (cur)
+		mdb_cursor_close(cur);
+	if (ret == TW_OK && rc && rc != MDB_NOTFOUND)
+		ret = file_fail(f, rc, 0, "dropping old alerts", err);
+	return ret;
+}
+
+static int32_t give_up_alerts(struct store *s, const struct retention *r, uint64_t passed, int64_t now,
+			      struct tw_err *err)
+{
+	struct state_head h = s->state_head;
+	const struct file *f = &s->state;
+	MDB_txn *txn = NULL;
+	uint64_t first = 0;
+	int rc = mdb_txn_begin(f->env, NULL, 0, &txn);
+	int32_t ret = rc ? file_fail(f, rc, 0, "dropping old alerts", err) : TW_OK;
+
+	if (ret == TW_OK)
+		ret = drop_blocks(s, txn, r, passed, now, &first, err);
+	if (ret == TW_OK && first) {
+		rc = sealed_put(txn, f->db[DB_META], FIRST_KEY, FIRST_KEY_LEN, &first, sizeof first, NULL, NULL);
+		if (rc == 0)
+			rc = state_head_put(f, txn, &h);
+		if (rc == 0) {
+			rc = mdb_txn_commit(txn);
+			txn = NULL;
+		}
+		ret = rc ? file_fail(f, rc, 0, "dropping old alerts", err) : TW_AGAIN;
+	}
+	if (txn)
+		mdb_txn_abort(txn);
+	if (ret == TW_AGAIN)
+		s->state_head = h;
+	return ret;
+}
+
+static int32_t retain_alerts(struct store *s, const struct retention *r, const struct slowest *slow, struct held *held,
+			     struct tw_err *err)
+{
+	uint64_t passed = slow->any ? slow->record : s->state_head.last_alert;
+	int64_t now = os->wall();
+	struct block_head oldest = { 0 };
+	bool due = false;
+	int32_t rc = alerts_due(s, r, now, &oldest, &due, err);
+
+	if (rc != TW_OK || !due)
+		return rc;
+	if (oldest.first + oldest.count - 1 > passed) {
+		held->alerts = true;
+		return TW_OK;
+	}
+	return give_up_alerts(s, r, passed, now, err);
+}
+
+/* ---- both ---- */
+static void say_who_holds(struct store *s, const struct slowest *slow, const struct held *held)
+{
+	char what[128];
+	int n = 0;
+
+	if (!held->segments && !held->alerts) {
+		if (s->holder[0])
+			log_info("store", "sink '%s' does not hold retention back any more", s->holder);
+		s->holder[0] = '\0';
+		return;
+	}
+	if (strcmp(s->holder, slow->name) == 0 && os->mono() - s->holder_said < SAY_AGAIN)
+		return;
+	what[0] = '\0';
+	if (held->segments)
+		n = snprintf(what, sizeof what, "%u segment%s / %.0f MiB", held->segments,
+			     held->segments == 1 ? "" : "s", (double)held->bytes / MIB);
+	if (held->alerts)
+		snprintf(what + n, sizeof what - (size_t)n, "%srecords of the alert log", n ? " and " : "");
+	log_warn("store", "sink '%s' is at record %" PRIu64 " of %" PRIu64 "; %s wait for it%s%s%s", slow->name,
+		 slow->record, s->state_head.last_alert, what,
+		 slow->here ? "" : "; it is not in the configuration: `tapewatch state drop ",
+		 slow->here ? "" : slow->name, slow->here ? "" : "` forgets it");
+	snprintf(s->holder, sizeof s->holder, "%s", slow->name);
+	s->holder_said = os->mono();
+}
+
+int32_t store_retain(struct store *s, const struct retention *r, struct tw_err *err)
+{
+	bool tape = r->tape_age || r->tape_bytes, more = false;
+	struct slowest slow;
+	struct held held = { 0 };
+	int32_t rc;
+
+	if (!tape && !r->alert_age)
+		return TW_OK;
+	if (s->mode != STORE_WRITE)
+		return err_set(err, TW_E_FATAL, "%s was opened for reading", s->dir);
+	rc = find_slowest(s, r, &slow, err);
+	if (rc == TW_OK && tape) {
+		rc = retain_tape(s, r, &slow, &held, err);
+		more = rc == TW_AGAIN;
+	}
+	if (rc >= 0 && r->alert_age) {
+		rc = retain_alerts(s, r, &slow, &held, err);
+		more |= rc == TW_AGAIN;
+	}
+	if (rc < 0 || rc == STORE_FULL)
+		return rc;
+	if (!more)
+		say_who_holds(s, &slow, &held);
+	return more ? TW_AGAIN : TW_OK;
+}
+
+/* ---- after a crash ---- */
+static bool is_left_over(const struct store *s, const char *name)
+{
+	if (strlen(name) != strlen("000001.tape-lock") || strcmp(name + 6, ".tape-lock") != 0)
+		return false;
+	for (uint32_t i = 0; i < s->n_segs; i++) {
+		char own[32];
+
+		snprintf(own, sizeof own, "%06u.tape-lock", s->segs[i]->number);
+		if (strcmp(own, name) == 0)
+			return false;
+	}
+	return true;
+}
+
+static void sweep(struct store *s)
+{
+	DIR *d = opendir(s->tape_dir);
+	struct dirent *e;
+	char *path = NULL;
+
+	while (d && (e = readdir(d)) != NULL) {
+		if (!is_left_over(s, e->d_name) || asprintf(&path, "%s/%s", s->tape_dir, e->d_name) < 0)
+			continue;
+		if (os->unlink(path) < 0 && errno != ENOENT)
+			log_warn("store", "cannot remove %s: %s", path, strerror(errno));
+		free(path);
+	}
+	if (d)
+		closedir(d);
+}
+
+int32_t retain_resume(struct store *s, struct tw_err *err)
+{
+	const struct state_head *h = &s->state_head;
+	uint64_t from = h->has_checkpoint ? h->checkpoint_seq : 0;
+	struct segment_head first;
+	int32_t rc;
+
+	sweep(s);
+	if (!s->n_segs || s->segs[0]->number == 1)
+		return TW_OK;
+	rc = segment_ref(s, s->segs[0], err);
+	if (rc != TW_OK)
+		return rc;
+	rc = segment_head_now(s, s->segs[0], &first, err);
+	segment_unref(s, s->segs[0]);
+	if (rc == TW_OK && !first.unrecorded && first.first > from + 1)
+		rc = err_set(err, STORE_E_DAMAGED,
+			     "%s: the tape begins at event %" PRIu64 ", but the last checkpoint is as of event %" PRIu64
+			     ": what lies between is missing, restore a copy",
+			     s->dir, first.first, from);
+	return rc;
+}
