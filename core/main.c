@@ -4,13 +4,18 @@
  */
 #include "base/crash.h"
 #include "cli/cli.h"
+#include "plugin/plugin.h"
+#include <string.h>
 
 int main(int argc, char **argv)
 {
-	static const struct verb *const verbs[] = { &verb_run,   &verb_check,  &verb_graph, &verb_plugins, &verb_alerts,
-		                                    &verb_tape, &verb_replay, &verb_demo,  NULL };
+	static const struct verb *const verbs[] = { &verb_run,    &verb_reload, &verb_check, &verb_graph,
+		                                    &verb_plugins, &verb_alerts, &verb_tape,  &verb_state,
+		                                    &verb_replay, &verb_demo,   NULL };
 	struct tw_err e;
 
+	if (argc == 4 && strcmp(argv[1], "--try-plugin") == 0)
+		plugin_trial_main(argv[2], argv[3]);
 	if (crash_setup(&e) != TW_OK)
 		return cli_fail(CLI_USAGE, NULL, "%s", e.msg);
 	return cli_main(verbs, argc, argv);

@@ -6,7 +6,7 @@
 #include "base/format.h"
 #include <string.h>
 
-int32_t err_set(struct tw_err *e, int32_t code, const char *fmt, ...)
+int32_t err_fill(struct tw_err *e, int32_t code, const char *fmt, ...)
 {
 	if (e) {
 		va_list ap;
@@ -22,7 +22,7 @@ int32_t err_set(struct tw_err *e, int32_t code, const char *fmt, ...)
 	return code;
 }
 
-int32_t err_sys(struct tw_err *e, int errno_value, const char *fmt, ...)
+int32_t err_fill_sys(struct tw_err *e, int errno_value, const char *fmt, ...)
 {
 	if (e) {
 		va_list ap;

@@ -4,61 +4,72 @@
  */
 #include "base/format.h"
 #include "base/log.h"
-#include "bus/worker.h"
+#include "bus/shard.h"
 #include <stdarg.h>
 #include <string.h>
 
 #define REASON_MAX 512u
 
-static struct instance *instance_of(struct tw_ctx *c)
+static struct share *share_of(struct tw_ctx *c)
 {
-	return (struct instance *)(void *)c;
+	return (struct share *)(void *)c;
 }
 
 /* The slot of the event being judged, and how many events its key had seen by then. */
-static struct slot *current_slot(struct instance *in, uint64_t *seen)
+static struct slot *current_slot(struct share *s, uint64_t *seen)
 {
-	if (in->timer_slot) {
-		*seen = in->timer_slot->seen;
-		return in->timer_slot;
+	if (s->timer_slot) {
+		*seen = s->timer_slot->seen;
+		return s->timer_slot;
 	}
-	if (in->ctx.i >= in->n_subset)
+	if (s->ctx.i >= s->n_subset - s->first)
 		return NULL;
-	*seen = in->seen[in->ctx.i];
-	return in->slots[in->ctx.i];
+	*seen = s->desk->seen[s->first + s->ctx.i];
+	return s->desk->slots[s->first + s->ctx.i];
 }
 
-static struct out *add_out(struct instance *in, const struct tw_event *about, const struct slot *s, size_t size)
+/* A bound, not a hope: a detector that says more than this about one thing is broken. It is counted per item, so that
+ * it is the same for batches and workers of any number. */
+static bool may_say(struct share *s, uint32_t at)
 {
-	struct worker *w = in->worker;
-	const struct key *key = &w->keyspaces[in->keyspace].keys[s->key];
-	struct outs *o = &w->outs;
+	if (at != s->said_at) {
+		s->said_at = at;
+		s->said = 0;
+	}
+	return s->said++ < MAX_SAID;
+}
+
+static struct out *add_out(struct share *s, const struct tw_event *about, const struct slot *slot)
+{
+	struct voice *v = s->voice;
+	uint32_t at = s->timer_slot ? s->at_now : s->desk->at[s->first + s->ctx.i];
 	struct out *out;
 
-	if (o->n == o->cap) /* a bound, not a hope: a detector that says more than this about a batch is broken */
+	if (!may_say(s, at))
 		return NULL;
-	out = &o->list[o->n];
-	*out = (struct out){ .seq = about ? about->seq : w->seq_now,
-		             .instance = in->number,
-		             .due = in->timer_slot ? in->timer_due : INT64_MAX,
-		             .n = o->n,
-		             .symbol = key->symbol,
-		             .account = key->account };
-	if (!in->timer_slot) {
-		uint32_t item = in->at[in->ctx.i];
-		out->symbol = w->items->symbol[item];
-		out->account = w->items->account[item];
+	if (!batch_grow((void **)&v->outs, &v->cap, v->n + 1, sizeof *v->outs)) {
+		v->memory_out = true;
+		return NULL;
 	}
-	out->ev = arena_alloc(&o->arena, size);
+	out = &v->outs[v->n];
+	*out = (struct out){ .seq = s->items->ev[at]->seq,
+		             .due = s->timer_slot ? s->timer_due : INT64_MAX,
+		             .instance = s->instance->number,
+		             .origin = s->items->origin[at],
+		             .at = at,
+		             .n = v->n,
+		             .symbol = s->timer_slot ? slot->symbol : s->items->symbol[at],
+		             .account = s->timer_slot ? slot->account : s->items->account[at] };
+	out->ev = arena_alloc(&v->arena, sizeof *out->ev);
 	if (!out->ev) {
-		w->memory_out = true;
+		v->memory_out = true;
 		return NULL;
 	}
 	out->ev->struct_size = sizeof(struct tw_event);
-	out->ev->ts = in->timer_slot ? in->timer_due : about->ts;
+	out->ev->ts = s->timer_slot ? s->timer_due : about->ts;
 	out->ev->seq = out->seq;
-	out->ev->source = in->node->index;
-	o->n++;
+	out->ev->source = s->instance->node->index;
+	v->n++;
 	return out;
 }
 
@@ -91,16 +102,16 @@ static void copy_details(struct arena *a, struct tw_alert *alert, const struct t
 	alert->n_details = n;
 }
 
-static bool still_quiet(struct instance *in, const struct slot *s, uint64_t seen, int64_t ts)
+static bool still_quiet(struct share *s, const struct slot *slot, uint64_t seen, int64_t ts)
 {
-	const struct detector_options *o = &in->node->detector;
+	const struct detector_options *o = &s->instance->node->detector;
 
-	if (ts < s->quiet_ts || seen < s->quiet_seen) {
-		in->quiet++;
+	if (ts < slot->quiet_ts || seen < slot->quiet_seen) {
+		s->quiet++;
 		return true;
 	}
-	if ((o->warm.events && seen <= o->warm.events) || (o->warm.ns && ts - s->first_ts < o->warm.ns)) {
-		in->warming++;
+	if ((o->warm.events && seen <= o->warm.events) || (o->warm.ns && ts - slot->first_ts < o->warm.ns)) {
+		s->warming++;
 		return true;
 	}
 	return false;
@@ -108,29 +119,30 @@ static bool still_quiet(struct instance *in, const struct slot *s, uint64_t seen
 
 static int32_t call_alert(struct tw_ctx *c, const struct tw_event *about, const struct tw_finding *f, const char *fmt, ...)
 {
-	struct instance *in = instance_of(c);
+	struct share *s = share_of(c);
+	const struct instance *in = s->instance;
 	const struct detector_options *o = &in->node->detector;
-	struct arena *a = &in->worker->outs.arena;
+	struct arena *a = &s->voice->arena;
 	uint64_t seen;
-	struct slot *s = current_slot(in, &seen);
-	int64_t ts = in->timer_slot ? in->timer_due : about ? about->ts : 0;
+	struct slot *slot = current_slot(s, &seen);
+	int64_t ts = s->timer_slot ? s->timer_due : about ? about->ts : 0;
 	struct tw_alert *alert;
 	struct out *out;
 	char reason[REASON_MAX];
 	va_list ap;
 	int n;
 
-	if (!s || (!about && !in->timer_slot))
+	if (!slot || (!about && !s->timer_slot))
 		return TW_E_FATAL;
-	if (still_quiet(in, s, seen, ts))
+	if (still_quiet(s, slot, seen, ts))
 		return TW_OK;
-	out = add_out(in, about, s, sizeof(struct tw_event));
+	out = add_out(s, about, slot);
 	if (!out)
 		return TW_E_FATAL;
 	if (o->quiet.ns)
-		s->quiet_ts = ts > INT64_MAX - o->quiet.ns ? INT64_MAX : ts + o->quiet.ns;
+		slot->quiet_ts = ts > INT64_MAX - o->quiet.ns ? INT64_MAX : ts + o->quiet.ns;
 	if (o->quiet.events)
-		s->quiet_seen = seen + o->quiet.events + 1;
+		slot->quiet_seen = seen + o->quiet.events + 1;
 	va_start(ap, fmt);
 	n = format_text(reason, sizeof reason, fmt, ap);
 	va_end(ap);
@@ -154,32 +166,31 @@ static int32_t call_alert(struct tw_ctx *c, const struct tw_event *about, const 
 	alert->detector = static_text(in->node->name);
 	alert->version = static_text(in->node->plugin->version);
 	alert->config = (struct tw_str){ .s = in->node->digest, .len = 16 };
-	alert->symbol = name_text(in->worker->intern, out->symbol);
-	alert->account = name_text(in->worker->intern, out->account);
+	alert->symbol = name_text(in->intern, out->symbol);
+	alert->account = name_text(in->intern, out->account);
 	alert->type = f->type ? (struct tw_str){ .s = arena_text(a, f->type, strlen(f->type)), .len = (uint32_t)strlen(f->type) } :
 	                        static_text(in->node->plugin->name);
 	alert->reason = (struct tw_str){ .s = arena_text(a, reason, (size_t)n), .len = (uint32_t)n };
 	copy_details(a, alert, f);
-	in->alerts++;
 	return TW_OK;
 }
 
 static int32_t call_emit(struct tw_ctx *c, const struct tw_event *said)
 {
-	struct instance *in = instance_of(c);
-	struct arena *a = &in->worker->outs.arena;
+	struct share *s = share_of(c);
+	const struct instance *in = s->instance;
+	struct arena *a = &s->voice->arena;
 	uint64_t seen;
-	struct slot *s = current_slot(in, &seen);
-	const struct tw_event *about = in->timer_slot ? NULL : in->evs[in->ctx.i];
+	struct slot *slot = current_slot(s, &seen);
 	struct out *out;
 	struct tw_score *score;
 
-	if (said->kind != TW_SCORE || !s)
+	if (said->kind != TW_SCORE || !slot)
 		return TW_E_DATA;
-	in->scores++;
+	s->scores++;
 	if (!in->heard)
 		return TW_OK;
-	out = add_out(in, about, s, sizeof(struct tw_event));
+	out = add_out(s, s->timer_slot ? NULL : s->desk->evs[s->first + c->i], slot);
 	if (!out)
 		return TW_E_FATAL;
 	out->logged = in->node->logged_scores;
@@ -203,18 +214,18 @@ static int32_t call_emit(struct tw_ctx *c, const struct tw_event *said)
 
 static void call_timer(struct tw_ctx *c, int64_t due)
 {
-	struct instance *in = instance_of(c);
+	struct share *s = share_of(c);
 	uint64_t seen;
-	struct slot *s = current_slot(in, &seen);
+	struct slot *slot = current_slot(s, &seen);
 
-	if (s && !timers_arm(&in->timers, &in->table, s, due))
-		in->worker->memory_out = true;
+	if (slot && !timers_arm(&s->timers, &s->table, slot, due))
+		s->voice->memory_out = true;
 }
 
 static const char *call_name(const struct tw_host *h, uint32_t id)
 {
 	const struct instance *in = (const struct instance *)(const void *)((const char *)h - offsetof(struct instance, host));
-	return intern_name(in->worker->intern, id);
+	return intern_name(in->intern, id);
 }
 
 static void call_log(const struct tw_host *h, int32_t level, const char *fmt, ...)
@@ -237,19 +248,12 @@ static const void *call_extension(const struct tw_host *h, const char *id)
 	return NULL;
 }
 
-void instance_calls(struct instance *in)
-{
-	in->host = (struct tw_host){ .struct_size = sizeof in->host,
-		                     .abi = TW_ABI,
-		                     .log = call_log,
-		                     .alert = call_alert,
-		                     .emit = call_emit,
-		                     .timer = call_timer,
-		                     .name = call_name,
-		                     .wall = call_wall,
-		                     .extension = call_extension,
-		                     .instance = in->node->name };
-	in->ctx = (struct tw_ctx){
-		.struct_size = sizeof in->ctx, .host = &in->host, .self = in->node->self, .counters = in->counters
-	};
-}
+const struct tw_host shard_host = { .struct_size = sizeof(struct tw_host),
+	                            .abi = TW_ABI,
+	                            .log = call_log,
+	                            .alert = call_alert,
+	                            .emit = call_emit,
+	                            .timer = call_timer,
+	                            .name = call_name,
+	                            .wall = call_wall,
+	                            .extension = call_extension };

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Checkpoints: what changed since the last one is copied at a batch boundary; the recorder writes it. Values are keyed
- * (space, key):
+ * Checkpoints: what changed since the last one is copied at a batch boundary; the recorder writes it. What the values
+ * mean is in state/catalogue.h.
  *
- *   SPACE_NAMES      interned number -> text
- *   SPACE_CATALOGUE  0 -> which keyspaces and instances the other numbers mean, one line each
- *   SPACE_KEYS + k   key number in keyspace k -> last_ts, symbol, account
- *   SPACE_STATE + i  key number -> the slot of instance i: the host's header, then the detector's bytes
+ * Key numbers are the ids of keyspaces. How keys are dealt to shards is not stored: any number of workers goes on from
+ * the checkpoint of any other.
  *
  * An instance is found again by its name. When keyspaces or instances have changed, states are moved to the numbers
  * they have now, and the next checkpoint replaces everything.
@@ -14,10 +12,9 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "bus/pipeline_impl.h"
+#include "state/catalogue.h"
 #include <stdlib.h>
 #include <string.h>
-
-enum { SPACE_NAMES = 1, SPACE_CATALOGUE = 2, SPACE_KEYS = 0x10000, SPACE_STATE = 0x20000 };
 
 /* ---- taking ---- */
 
@@ -30,65 +27,96 @@ static bool add_catalogue(struct pipeline *p, struct snapshot *s)
 		const struct keyspace *ks = &p->keyspaces[k];
 		ok = ok && buf_addf(&text, "keyspace %u %u %u %" PRId64 "\n", ks->fields, ks->level, ks->max_keys, ks->ttl) == 0;
 	}
-	for (uint32_t i = 0; i < p->worker.n_instances; i++) {
-		const struct instance *in = &p->worker.instances[i];
-		ok = ok && buf_addf(&text, "instance %s %u %u %u %" PRId64 " %d %" PRId64 " %" PRIu64 "\n", in->node->name,
-		                    in->keyspace, in->detector->state_version, in->table.state_size, in->now, in->quarantined,
-		                    in->error_minute, in->errors_now) == 0;
+	for (uint32_t i = 0; i < p->n_instances; i++) {
+		const struct instance *in = &p->instances[i];
+		ok = ok && buf_addf(&text, "instance %s %u %u %u %" PRId64 " %d %" PRId64 " %" PRIu64 " %s\n", in->node->name,
+		                    in->keyspace, in->detector->state_version, in->node->state_size, in->now, in->quarantined,
+		                    in->error_minute, in->errors_now, in->node->plugin->name) == 0;
 	}
 	ok = ok && snapshot_add(s, SPACE_CATALOGUE, 0, text.data, (uint32_t)text.len);
 	buf_free(&text);
 	return ok;
 }
 
-static bool add_keys(struct keyspace *k, uint32_t space, struct snapshot *s)
+static struct slot *slot_of(struct pipeline *p, const struct instance *in, const struct key *key)
 {
-	unsigned char value[KEY_VALUE_BYTES];
+	return key->live ? table_find(&pipeline_share(p, in, key)->table, key->place) : NULL;
+}
 
-	if (s->whole) {
-		for (uint32_t id = 1; id <= k->n; id++) {
-			if (!k->keys[id].live)
-				continue;
-			keyspace_value(k, id, value);
-			if (!snapshot_add(s, space, id, value, sizeof value))
-				return false;
-		}
+static bool add_slot(const struct table *t, uint32_t space, uint32_t id, struct slot *slot, struct snapshot *s)
+{
+	uint32_t len = (uint32_t)sizeof *slot + t->state_size;
+	struct slot head = *slot;
+
+	slot->dirty = 0;
+	if (!snapshot_add(s, space, id, slot, len))
+		return false;
+	/* What only this process understands stays here. */
+	head.key = id;
+	head.dirty = head.symbol = head.account = 0;
+	memcpy(s->bytes.data + s->bytes.len - len, &head, sizeof head);
+	return true;
+}
+
+/* The states of a key that was forgotten, in all instances that did not see it again. */
+static bool drop_states(struct pipeline *p, uint32_t space, uint32_t id, struct snapshot *s)
+{
+	for (uint32_t i = 0; i < p->n_instances; i++) {
+		const struct instance *in = &p->instances[i];
+		if (in->keyspace == space && !slot_of(p, in, &p->keyspaces[space].keys[id]) &&
+		    !snapshot_add(s, SPACE_STATE + i, id, NULL, 0))
+			return false;
+	}
+	return true;
+}
+
+static bool add_keys(struct pipeline *p, uint32_t space, struct snapshot *s)
+{
+	struct keyspace *k = &p->keyspaces[space];
+	unsigned char value[KEY_VALUE_BYTES];
+	bool ok = true;
+
+	for (uint32_t id = 1; s->whole && ok && id <= k->n; id++) {
+		if (!k->keys[id].live)
+			continue;
+		keyspace_value(k, id, value);
+		ok = snapshot_add(s, SPACE_KEYS + space, id, value, sizeof value);
 	}
 	for (uint32_t i = 0; i < k->n_dirty; i++) {
 		uint32_t id = k->dirty[i];
-		k->keys[id].dirty = false;
-		if (s->whole)
+		struct key *key = &k->keys[id];
+		bool lost = key->lost;
+		key->dirty = key->lost = false;
+		if (s->whole || !ok)
 			continue;
 		keyspace_value(k, id, value);
-		if (!snapshot_add(s, space, id, k->keys[id].live ? value : NULL, sizeof value))
-			return false;
+		ok = snapshot_add(s, SPACE_KEYS + space, id, key->live ? value : NULL, sizeof value) &&
+		     (!lost || drop_states(p, space, id, s));
 	}
 	k->n_dirty = 0;
-	return true;
+	return ok;
 }
 
-static bool add_slot(struct table *t, uint32_t space, uint32_t key, struct snapshot *s)
+static bool add_states(struct pipeline *p, const struct instance *in, struct snapshot *s)
 {
-	struct slot *slot = table_find(t, key);
-	uint32_t len = (uint32_t)sizeof *slot + t->state_size;
+	struct keyspace *k = &p->keyspaces[in->keyspace];
+	uint32_t space = SPACE_STATE + in->number;
+	bool ok = true;
 
-	if (!slot)
-		return s->whole || snapshot_add(s, space, key, NULL, 0);
-	slot->dirty = 0;
-	return snapshot_add(s, space, key, slot, len);
-}
-
-static bool add_states(struct table *t, uint32_t space, struct snapshot *s)
-{
-	if (s->whole)
-		for (uint32_t key = 1; key < t->cap; key++)
-			if (!add_slot(t, space, key, s))
-				return false;
-	for (uint32_t i = 0; !s->whole && i < t->n_dirty; i++)
-		if (!add_slot(t, space, t->dirty[i], s))
-			return false;
-	t->n_dirty = 0;
-	return true;
+	for (uint32_t id = 1; s->whole && ok && id <= k->n; id++) {
+		struct slot *slot = slot_of(p, in, &k->keys[id]);
+		ok = !slot || add_slot(&pipeline_share(p, in, &k->keys[id])->table, space, id, slot, s);
+	}
+	for (uint32_t i = 0; i < p->crew.n_shards; i++) {
+		struct table *t = &p->crew.shards[i].shares[in->number].table;
+		const struct places *places = &k->shards[k->n_shards > 1 ? i : 0];
+		for (uint32_t d = 0; !s->whole && ok && d < t->n_dirty; d++) {
+			struct slot *slot = table_find(t, t->dirty[d]); /* NULL or clean: gone, or another's by now */
+			ok = !slot || !slot->dirty || add_slot(t, space, places->id[t->dirty[d]], slot, s);
+		}
+		t->n_dirty = 0;
+	}
+	return ok;
 }
 
 struct snapshot *checkpoint_take(struct pipeline *p)
@@ -106,9 +134,9 @@ struct snapshot *checkpoint_take(struct pipeline *p)
 	for (uint32_t id = s->whole ? 1 : p->names_saved + 1; ok && id <= intern_count(p->intern); id++)
 		ok = snapshot_add(s, SPACE_NAMES, id, intern_name(p->intern, id), intern_len(p->intern, id));
 	for (uint32_t k = 0; ok && k < p->n_keyspaces; k++)
-		ok = add_keys(&p->keyspaces[k], SPACE_KEYS + k, s);
-	for (uint32_t i = 0; ok && i < p->worker.n_instances; i++)
-		ok = add_states(&p->worker.instances[i].table, SPACE_STATE + i, s);
+		ok = add_keys(p, k, s);
+	for (uint32_t i = 0; ok && i < p->n_instances; i++)
+		ok = add_states(p, &p->instances[i], s);
 	if (!ok) { /* some dirty marks are gone: the next one must be complete */
 		p->whole = true;
 		snapshot_free(s);
@@ -181,31 +209,44 @@ static int32_t check_version(struct old_instance *o, struct instance *in, struct
 		               "version %u and no migration; go back to the old plugin, give the instance another name to start "
 		               "afresh, or use a plugin with a migrate()",
 		               in->node->name, o->version, in->node->plugin->name, in->detector->state_version);
-	if (o->version == in->detector->state_version && o->size != in->table.state_size) {
+	if (o->version == in->detector->state_version && o->size != in->node->state_size) {
 		log_warn(in->node->name, "its options changed the size of its state from %u to %u bytes: it starts afresh", o->size,
-		         in->table.state_size);
+		         in->node->state_size);
 		o->now = -1;
 	}
 	return TW_OK;
 }
 
+/* Under this name there is something else now, to which the old states mean nothing. */
+static bool is_another(const struct restore *r, const struct old_instance *o, const struct instance *in, const char *plugin)
+{
+	if (*plugin && strcmp(plugin, in->node->plugin->name) != 0)
+		log_warn(in->node->name, "its plugin was '%s' and is '%s' now: it starts afresh", plugin, in->node->plugin->name);
+	else if (r->spaces[o->space].fields != (uint32_t)in->node->key)
+		log_warn(in->node->name, "its key was %s and is %s now: it starts afresh",
+		         graph_key_name((enum key_field)(r->spaces[o->space].fields & 3)), graph_key_name(in->node->key));
+	else
+		return false;
+	return true;
+}
+
 static int32_t old_detector(struct restore *r, const char *line, struct tw_err *e)
 {
 	struct old_instance *o = &r->instances[r->n_instances];
-	char name[80];
+	char name[80], plugin[80] = "";
 	int64_t now, minute;
 	uint64_t errors;
 	int quarantined;
 
 	if (r->n_instances == GRAPH_MAX_NODES ||
-	    sscanf(line, "instance %79s %u %u %u %" SCNd64 " %d %" SCNd64 " %" SCNu64, name, &o->space, &o->version, &o->size,
-	           &now, &quarantined, &minute, &errors) != 8 ||
+	    sscanf(line, "instance %79s %u %u %u %" SCNd64 " %d %" SCNd64 " %" SCNu64 " %79s", name, &o->space, &o->version,
+	           &o->size, &now, &quarantined, &minute, &errors, plugin) < 8 ||
 	    o->space >= r->n_spaces)
 		return damaged(e, "catalogue");
 	o->now = -1;
-	for (uint32_t i = 0; i < r->p->worker.n_instances; i++) {
-		struct instance *in = &r->p->worker.instances[i];
-		if (strcmp(in->node->name, name) != 0)
+	for (uint32_t i = 0; i < r->p->n_instances; i++) {
+		struct instance *in = &r->p->instances[i];
+		if (strcmp(in->node->name, name) != 0 || is_another(r, o, in, plugin))
 			continue;
 		o->now = (int32_t)i;
 		in->now = now;
@@ -213,6 +254,7 @@ static int32_t old_detector(struct restore *r, const char *line, struct tw_err *
 		in->errors_now = errors;
 		if (check_version(o, in, e) < 0)
 			return TW_E_CONFIG;
+		break;
 	}
 	r->moved |= o->now != (int32_t)r->n_instances;
 	r->n_instances++;
@@ -231,7 +273,7 @@ static int32_t read_catalogue(struct restore *r, const struct state_value *v, st
 			rc = old_detector(r, line, e);
 	}
 	free(text);
-	r->moved |= r->n_spaces != r->p->n_keyspaces || r->n_instances != r->p->worker.n_instances;
+	r->moved |= r->n_spaces != r->p->n_keyspaces || r->n_instances != r->p->n_instances;
 	return rc;
 }
 
@@ -259,24 +301,25 @@ static int32_t read_key(struct restore *r, const struct state_value *v, struct t
 	return TW_OK;
 }
 
-/* The number a key of an old keyspace has in the keyspace of this instance. */
-static uint32_t key_now(struct restore *r, const struct old_instance *o, const struct instance *in, uint32_t key)
+/* A key of an old keyspace in the keyspace of this instance; NULL: unknown. */
+static const struct key *key_now(struct restore *r, const struct old_instance *o, const struct instance *in, uint32_t id)
 {
 	const struct old_space *space = &r->spaces[o->space];
+	struct keyspace *k = &r->p->keyspaces[in->keyspace];
 
-	if (space->same == (int32_t)in->keyspace)
-		return key;
-	if (key >= space->n)
-		return 0;
-	return keyspace_touch(&r->p->keyspaces[in->keyspace], space->keys[key].symbol, space->keys[key].account,
-	                      space->keys[key].last_ts, 0);
+	if (space->same != (int32_t)in->keyspace)
+		id = id < space->n ? keyspace_touch(k, space->keys[id].symbol, space->keys[id].account, space->keys[id].last_ts, 0) :
+		                     0;
+	return id && id < k->cap && k->keys[id].live ? &k->keys[id] : NULL;
 }
 
 static int32_t read_state(struct restore *r, const struct state_value *v, struct tw_err *e)
 {
-	uint32_t i = v->space - SPACE_STATE, key;
+	uint32_t i = v->space - SPACE_STATE;
 	const struct old_instance *o = &r->instances[i];
+	const struct key *key;
 	struct instance *in;
+	struct share *share;
 	struct slot head, *s;
 	int64_t due;
 
@@ -284,16 +327,21 @@ static int32_t read_state(struct restore *r, const struct state_value *v, struct
 		return damaged(e, "states");
 	if (o->now < 0)
 		return TW_OK;
-	in = &r->p->worker.instances[o->now];
+	in = &r->p->instances[o->now];
 	key = key_now(r, o, in, v->key);
-	if (!key || table_find(&in->table, key))
+	if (!key)
 		return damaged(e, "states");
-	s = table_add(&in->table, key, 0);
+	share = pipeline_share(r->p, in, key);
+	if (table_find(&share->table, key->place))
+		return damaged(e, "states");
+	s = table_add(&share->table, key->place, 0);
 	if (!s)
 		return err_set(e, TW_E_FATAL, "memory is out");
 	memcpy(&head, v->data, sizeof head);
 	due = head.due;
-	head.key = key;
+	head.key = key->place;
+	head.symbol = key->symbol;
+	head.account = key->account;
 	head.dirty = 0;
 	head.due = 0;
 	*s = head;
@@ -302,7 +350,7 @@ static int32_t read_state(struct restore *r, const struct state_value *v, struct
 	else if (in->detector->migrate(in->node->self, o->version, (const char *)v->data + sizeof head, o->size, slot_state(s)) < 0)
 		return err_set(e, TW_E_CONFIG, "detector '%s': its plugin cannot migrate the state of version %u", in->node->name,
 		               o->version);
-	if (due && !timers_arm(&in->timers, &in->table, s, due))
+	if (due && !timers_arm(&share->timers, &share->table, s, due))
 		return err_set(e, TW_E_FATAL, "memory is out");
 	return TW_OK;
 }
@@ -322,6 +370,27 @@ static int32_t read_value(void *arg, const struct state_value *v, struct tw_err 
 	return damaged(e, "spaces");
 }
 
+/* All keys are back. Those that a lower max_keys leaves no room for take their states with them. */
+static int32_t settle_keys(struct pipeline *p, uint32_t space, struct tw_err *e)
+{
+	struct keyspace *k = &p->keyspaces[space];
+	struct gone gone = { 0 };
+	int32_t rc;
+
+	keyspace_begin(k, &gone);
+	rc = keyspace_restored(k);
+	for (uint32_t i = 0; i < gone.n; i++)
+		for (uint32_t n = 0; n < p->n_instances; n++) {
+			const struct instance *in = &p->instances[n];
+			uint32_t shard = in->home != UINT32_MAX ? in->home : gone.list[i].shard;
+			if (in->keyspace == space)
+				table_drop(&p->crew.shards[shard].shares[n].table, gone.list[i].place);
+		}
+	k->gone = NULL;
+	free(gone.list);
+	return rc < 0 ? err_set(e, rc, "memory is out") : TW_OK;
+}
+
 int32_t checkpoint_restore(struct pipeline *p, uint64_t *ret_seq, struct tw_err *e)
 {
 	struct restore *r = calloc(1, sizeof *r);
@@ -332,14 +401,16 @@ int32_t checkpoint_restore(struct pipeline *p, uint64_t *ret_seq, struct tw_err 
 	if (!r)
 		return err_set(e, TW_E_FATAL, "memory is out");
 	r->p = p;
+	for (uint32_t k = 0; k < p->n_keyspaces; k++)
+		p->keyspaces[k].restoring = true;
 	rc = store_read_checkpoint(p->o.store, &seq, &note, read_value, r, e);
+	for (uint32_t k = 0; k < p->n_keyspaces; k++)
+		p->keyspaces[k].restoring = false;
 	if (rc == TW_OK) {
 		p->names_saved = intern_count(p->intern);
 		p->whole = r->moved;
-		for (uint32_t k = 0; k < p->n_keyspaces && rc == TW_OK; k++) {
-			keyspace_begin(&p->keyspaces[k]);
-			rc = keyspace_restored(&p->keyspaces[k]);
-		}
+		for (uint32_t k = 0; k < p->n_keyspaces && rc == TW_OK; k++)
+			rc = settle_keys(p, k, e);
 		*ret_seq = seq;
 	}
 	for (uint32_t k = 0; k < r->n_spaces; k++)

@@ -29,7 +29,8 @@ struct chunk {
 	uint32_t mark_events, mark_dead; /* so many events and dead letters lie before pos */
 	struct tw_pos pos;
 	uint64_t skipped;
-	bool last; /* the source is done */
+	bool last; /* the source is done, or was stopped: */
+	bool cut;  /* more would have come */
 };
 
 #endif

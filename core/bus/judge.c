@@ -1,139 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Judging a batch: keys for every keyspace of a level, the detectors of that level, then the next level over the same
- * events with what was said woven in; at last alerts are numbered, named and put into the commit.
+ * Judging a batch: the detectors of a level, then the next level over the same events with what was said woven in; at
+ * last alerts are numbered, named and put into the commit.
  */
 #include "base/err.h"
 #include "base/os.h"
 #include "bus/pipeline_impl.h"
+#include "bus/poison.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-int32_t items_room(struct items *t, uint32_t n, uint32_t n_keyspaces)
-{
-	uint32_t cap = t->cap ? t->cap : BATCH_EVENTS;
-
-	if (n <= t->cap)
-		return TW_OK;
-	while (cap < n)
-		cap *= 2;
-	const struct tw_event **ev = realloc(t->ev, cap * sizeof *ev);
-	t->ev = ev ? ev : t->ev;
-	uint32_t *symbol = realloc(t->symbol, cap * sizeof *symbol);
-	t->symbol = symbol ? symbol : t->symbol;
-	uint32_t *account = realloc(t->account, cap * sizeof *account);
-	t->account = account ? account : t->account;
-	if (!t->key)
-		t->key = calloc(n_keyspaces ? n_keyspaces : 1, sizeof *t->key);
-	if (!ev || !symbol || !account || !t->key)
-		return TW_E_FATAL;
-	t->n_keyspaces = n_keyspaces;
-	for (uint32_t k = 0; k < n_keyspaces; k++) {
-		uint32_t *key = realloc(t->key[k], cap * sizeof *key);
-		if (!key)
-			return TW_E_FATAL;
-		t->key[k] = key;
-	}
-	t->cap = cap;
-	return TW_OK;
-}
-
-void items_free(struct items *t)
-{
-	for (uint32_t k = 0; t->key && k < t->n_keyspaces; k++)
-		free(t->key[k]);
-	free(t->ev);
-	free(t->symbol);
-	free(t->account);
-	free(t->key);
-	*t = (struct items){ 0 };
-}
-
-void items_add(struct items *t, const struct tw_event *ev)
-{
-	uint32_t symbol = 0, account = 0;
-
-	switch (ev->kind) {
-	case TW_QUOTE:
-		symbol = ev->quote.symbol;
-		break;
-	case TW_TRADE:
-		symbol = ev->trade.symbol;
-		account = ev->trade.account;
-		break;
-	case TW_BAR:
-		symbol = ev->bar.symbol;
-		break;
-	case TW_ORDER:
-		symbol = ev->order.symbol;
-		account = ev->order.account;
-		break;
-	case TW_DEAL:
-		symbol = ev->deal.symbol;
-		account = ev->deal.account;
-		break;
-	case TW_ACCOUNT:
-		account = ev->account.account;
-		break;
-	case TW_NEWS:
-		symbol = ev->news.symbol;
-		break;
-	case TW_SCORE:
-		symbol = ev->score.symbol;
-		account = ev->score.account;
-		break;
-	case TW_ALERT: /* woven in by weave(): the ids ride in the texts */
-		symbol = ev->alert.symbol.reserved;
-		account = ev->alert.account.reserved;
-		break;
-	case TW_LABEL:
-		symbol = ev->label.symbol;
-		account = ev->label.account;
-		break;
-	case TW_CORRECTION:
-		symbol = ev->correction.symbol;
-		break;
-	default:
-		break;
-	}
-	t->ev[t->n] = ev;
-	t->symbol[t->n] = symbol;
-	t->account[t->n] = account;
-	t->n++;
-}
-
-/* Keys of this level's keyspaces, in the order of the items. */
-static void find_keys(struct pipeline *p, uint32_t level, struct items *t)
-{
-	for (uint32_t k = 0; k < p->n_keyspaces; k++) {
-		struct keyspace *space = &p->keyspaces[k];
-		uint32_t kinds = p->keyspace_kinds[k], *key = t->key[k];
-		if (space->level != level)
-			continue;
-		keyspace_begin(space);
-		for (uint32_t i = 0; i < t->n; i++)
-			key[i] = t->ev[i]->kind & kinds ? keyspace_touch(space, t->symbol[i], t->account[i], t->ev[i]->ts, i) : 0;
-		if (space->failed)
-			p->worker.memory_out = true;
-	}
-}
+/* Fewer items than this share of a full batch are not worth waking anybody. */
+#define WORTH_WAKING 64u
 
 /* The batch's events with everything said so far behind the event that caused it, in the order of instances. */
-static int32_t weave(struct pipeline *p)
+static int32_t weave(struct batch *b)
 {
-	const struct outs *o = &p->worker.outs;
+	struct items *t = &b->merged;
 	uint32_t next = 0;
 
-	p->merged.n = 0;
-	if (items_room(&p->merged, p->base.n + o->n, p->n_keyspaces) < 0)
+	t->n = 0;
+	if (items_room(t, b->base.n + b->n_said) < 0)
 		return TW_E_FATAL;
-	for (uint32_t i = 0; i < p->base.n; i++) {
-		items_add(&p->merged, p->base.ev[i]);
-		for (; next < o->n && o->list[next].seq <= p->base.ev[i]->seq; next++)
-			items_add(&p->merged, o->list[next].ev);
+	for (uint32_t i = 0; i < b->base.n; i++) {
+		items_add(t, b->base.ev[i], i);
+		for (; next < b->n_said && b->said[next].origin == i; next++)
+			items_add(t, b->said[next].ev, i);
 	}
 	return TW_OK;
 }
+
+static struct items *level_items(struct batch *b)
+{
+	return b->level ? &b->merged : &b->base;
+}
+
+static bool begin_level(struct pipeline *p, struct batch *b)
+{
+	const struct items *t = level_items(b);
+
+	for (uint32_t i = 0; i < p->n_instances; i++)
+		if (p->instances[i].node->level == b->level && !instance_names(&p->instances[i]))
+			return false;
+	crew_start(&p->crew, t, b->voices, b->level, t->n > p->o.batch / WORTH_WAKING);
+	return true;
+}
+
+bool judge_start(struct pipeline *p, struct batch *b)
+{
+	return p->graph->levels == 0 || begin_level(p, b);
+}
+
+int32_t judge_go_on(struct pipeline *p, struct batch *b)
+{
+	while (b->level < p->graph->levels) {
+		if (!crew_help(&p->crew))
+			return TW_AGAIN;
+		if (!said_order(p, b, level_items(b)))
+			return TW_E_FATAL;
+		if (++b->level == p->graph->levels)
+			break;
+		if (weave(b) < 0 || !keys_find(p, b->level, &b->merged) || !begin_level(p, b))
+			return TW_E_FATAL;
+	}
+	return TW_OK;
+}
+
+/* ---- into the commit ---- */
 
 static size_t put_number(char *out, uint64_t v)
 {
@@ -192,63 +126,79 @@ static int32_t log_out(struct pipeline *p, struct out *out)
 	return TW_OK;
 }
 
-static void log_failures(struct pipeline *p)
+static bool log_failure(struct pipeline *p, const struct failure *f)
 {
-	struct worker *w = &p->worker;
+	const struct graph_node *node = graph_detector(p->graph, f->instance);
+	char detail[96];
+	int n = snprintf(detail, sizeof detail, "the detector answered %d to event %" PRIu64, f->code, f->ev->seq);
+	struct dead_letter d = {
+		.wall = os->wall(),
+		.seq = f->ev->seq,
+		.source = { .s = node->name, .len = (uint32_t)strlen(node->name) },
+		.reason = { .s = "detector_error", .len = 14 },
+		.detail = { .s = detail, .len = n > 0 ? (uint32_t)n : 0 },
+		.raw = { .s = (const char *)f->ev->raw, .len = f->ev->raw ? f->ev->raw_len : 0 },
+	};
 
-	for (uint32_t i = 0; i < w->n_failures; i++) {
-		const struct failure *f = &w->failures[i];
-		char detail[96];
-		int n = snprintf(detail, sizeof detail, "the detector answered %d to event %" PRIu64, f->code, f->ev->seq);
-		struct dead_letter d = {
-			.wall = os->wall(),
-			.seq = f->ev->seq,
-			.source = { .s = f->instance->node->name, .len = (uint32_t)strlen(f->instance->node->name) },
-			.reason = { .s = "detector_error", .len = 14 },
-			.detail = { .s = detail, .len = n > 0 ? (uint32_t)n : 0 },
-			.raw = { .s = (const char *)f->ev->raw, .len = f->ev->raw ? f->ev->raw_len : 0 },
-		};
-		if (f->ev->seq > p->logged_through && !pipeline_dead(p, &d))
-			break;
-	}
-	w->n_failures = 0;
+	return pipeline_dead(p, &d, true);
 }
 
-int32_t judge(struct pipeline *p, struct tw_err *e)
+/* Whether its alerts are logged already or not: that it is left out is news. */
+static bool log_poison(struct pipeline *p, const struct failure *f)
 {
-	struct worker *w = &p->worker;
-	struct outs *o = &w->outs;
+	struct poison_text text;
+	struct dead_letter d = poison_letter(&p->instances[f->instance], f, &text);
+
+	return pipeline_dead(p, &d, true);
+}
+
+/* All that came of one event. */
+static int32_t finish_event(struct pipeline *p, struct batch *b, uint32_t origin)
+{
+	for (; b->next_said < b->n_said && b->said[b->next_said].origin == origin; b->next_said++) {
+		struct out *out = &b->said[b->next_said];
+		if (out->logged && out->seq > p->logged_through && log_out(p, out) < 0)
+			return TW_E_DATA;
+	}
+	for (; b->next_failure < b->n_failures && b->failures[b->next_failure].origin == origin; b->next_failure++) {
+		const struct failure *f = &b->failures[b->next_failure];
+		if (f->code == FAILURE_POISON ? !log_poison(p, f) : f->ev->seq > p->logged_through && !log_failure(p, f))
+			return TW_E_FATAL;
+	}
+	return TW_OK;
+}
+
+int32_t judge_finish(struct pipeline *p, struct batch *b, struct tw_err *e)
+{
 	uint64_t alerts = 0, scores = 0;
 
-	for (uint32_t level = 0; level < p->graph->levels; level++) {
-		struct items *t = level ? &p->merged : &p->base;
-		if (level && weave(p) < 0)
-			return err_set(e, TW_E_FATAL, "memory is out");
-		find_keys(p, level, t);
-		worker_run(w, level, t);
-		outs_order(o, 0, p->intern);
-	}
-	for (uint32_t i = 0; i < o->n; i++) {
-		struct out *out = &o->list[i];
-		alerts += out->ev->kind == TW_ALERT;
-		scores += out->ev->kind == TW_SCORE;
-		if (out->logged && out->seq > p->logged_through && log_out(p, out) < 0)
+	while (b->next_said < b->n_said || b->next_failure < b->n_failures) {
+		uint32_t origin = b->next_said < b->n_said ? b->said[b->next_said].origin : UINT32_MAX;
+		if (b->next_failure < b->n_failures && b->failures[b->next_failure].origin < origin)
+			origin = b->failures[b->next_failure].origin;
+		if (origin) /* complete through the event before: nothing will be said about it any more */
+			p->batch_seq = b->base.ev[origin - 1]->seq;
+		if (!pipeline_room(p))
+			return TW_AGAIN;
+		switch (finish_event(p, b, origin)) {
+		case TW_OK:
+			break;
+		case TW_E_DATA:
 			return err_set(e, TW_E_FATAL, "an alert of detector '%s' could not be encoded",
-			               graph_detector(p->graph, out->instance)->name);
+			               graph_detector(p->graph, b->said[b->next_said].instance)->name);
+		default:
+			return err_set(e, TW_E_FATAL, "memory is out");
+		}
 	}
-	if (w->n_failures)
-		log_failures(p);
-	if (w->memory_out)
-		return err_set(e, TW_E_FATAL, "memory is out; fewer keys (max_keys, ttl) or smaller windows need less");
-	atomic_store_explicit(&p->n_events, p->n_events + p->base.n, memory_order_relaxed);
+	for (uint32_t i = 0; i < b->n_said; i++) {
+		alerts += b->said[i].ev->kind == TW_ALERT;
+		scores += b->said[i].ev->kind == TW_SCORE;
+	}
+	atomic_store_explicit(&p->n_events, p->n_events + b->base.n, memory_order_relaxed);
 	atomic_store_explicit(&p->n_alerts, p->n_alerts + alerts, memory_order_relaxed);
 	atomic_store_explicit(&p->n_scores, p->n_scores + scores, memory_order_relaxed);
-	atomic_store_explicit(&p->event_time, p->base.ev[p->base.n - 1]->ts, memory_order_relaxed);
-	p->batch_seq = p->base.ev[p->base.n - 1]->seq;
-	o->n = 0;
-	arena_reset(&o->arena);
-	arena_reset(&p->scratch);
-	p->base.n = 0;
-	p->room_used = 0;
+	atomic_store_explicit(&p->event_time, b->base.ev[b->base.n - 1]->ts, memory_order_relaxed);
+	p->batch_seq = b->base.ev[b->base.n - 1]->seq;
+	batch_reset(b);
 	return TW_OK;
 }

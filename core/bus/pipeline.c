@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The step: fill a batch, judge it, hand over a commit when it is worth it.
+ * The step: fill a batch, have it judged, hand over a commit when it is worth it.
  */
 #include "base/err.h"
 #include "bus/pipeline_impl.h"
+#include "bus/poison.h"
 #include "base/log.h"
 #include "base/os.h"
 #include <stdlib.h>
 #include <string.h>
 
 /* Detectors that agree on key fields, max_keys, ttl and level share a keyspace. */
-static int32_t make_keyspaces(struct pipeline *p)
+static int32_t make_keyspaces(struct pipeline *p, uint32_t n_shards)
 {
 	const struct graph *g = p->graph;
 
@@ -27,9 +28,10 @@ static int32_t make_keyspaces(struct pipeline *p)
 			    s->max_keys == (uint32_t)d->detector.max_keys)
 				break;
 		}
-		if (k == p->n_keyspaces)
-			keyspace_init(&p->keyspaces[p->n_keyspaces++], (uint32_t)d->key, (uint32_t)d->detector.max_keys,
-			              d->detector.ttl, d->level);
+		if (k == p->n_keyspaces && keyspace_init(&p->keyspaces[p->n_keyspaces++], (uint32_t)d->key,
+		                                         (uint32_t)d->detector.max_keys, d->detector.ttl, d->level,
+		                                         p->intern, n_shards) < 0)
+			return TW_E_FATAL;
 		p->keyspace_kinds[k] |= d->plugin->detector.kinds;
 	}
 	return TW_OK;
@@ -61,61 +63,77 @@ static int32_t restore(struct pipeline *p, struct tw_err *e)
 	p->seq = p->batch_seq = p->checkpoint_seq = as_of;
 	if (store_last_seq(s) <= as_of)
 		return TW_OK;
-	log_info("host", "judging events %" PRIu64 " to %" PRIu64 " of the tape behind the last checkpoint", as_of + 1,
-	         store_last_seq(s));
+	if (p->o.recorder) /* not in a rehearsal */
+		log_info("host", "judging events %" PRIu64 " to %" PRIu64 " of the tape behind the last checkpoint", as_of + 1,
+		         store_last_seq(s));
 	atomic_store(&p->catching_up, true);
 	return sequencer_open_tape(p, s, as_of + 1, store_last_seq(s), e);
 }
 
+static int32_t make_parts(struct pipeline *p, struct tw_err *e)
+{
+	uint32_t n_shards = p->o.workers > 1 ? p->o.workers * SHARDS_PER_WORKER : 1;
+	int32_t rc;
+
+	p->ahead = n_shards > 1;
+	p->intern = intern_new((uint32_t)p->graph->host.max_names);
+	p->inputs = calloc(p->graph->n_sources + 1, sizeof *p->inputs);
+	p->n_node_of = MAX_SOURCES_ON_TAPE + 1;
+	p->node_of = malloc(p->n_node_of * sizeof *p->node_of);
+	if (!p->intern || !p->inputs || !p->node_of || make_keyspaces(p, n_shards) < 0)
+		goto memory;
+	memset(p->node_of, 0xff, p->n_node_of * sizeof *p->node_of);
+	for (uint32_t i = 0; i < (p->ahead ? 2u : 1u); i++)
+		if (batch_init(&p->batches[i], p->o.batch, p->n_keyspaces, n_shards, p->ahead) < 0)
+			goto memory;
+	rc = instances_new(p->graph, p->intern, p->keyspaces, p->n_keyspaces, n_shards, &p->instances, &p->n_instances, e);
+	if (rc < 0)
+		return rc;
+	if (crew_init(&p->crew, p->instances, p->n_instances, p->o.workers, n_shards, p->o.bell) < 0)
+		goto memory;
+	return TW_OK;
+memory:
+	return err_set(e, TW_E_FATAL, "memory is out");
+}
+
 struct pipeline *pipeline_new(const struct pipeline_options *o, struct tw_err *e)
 {
-	struct pipeline *p = calloc(1, sizeof *p);
+	struct pipeline *p = aligned_alloc(_Alignof(struct pipeline), sizeof *p);
 
 	if (!p) {
 		err_set(e, TW_E_FATAL, "memory is out");
 		return NULL;
 	}
+	memset(p, 0, sizeof *p);
 	p->o = *o;
 	p->graph = o->graph;
-	p->intern = intern_new((uint32_t)o->graph->host.max_names);
-	p->inputs = calloc(o->graph->n_sources + 1, sizeof *p->inputs);
-	p->room = malloc((size_t)BATCH_EVENTS * EVENT_ROOM + EVENT_ROOM);
-	p->n_node_of = MAX_SOURCES_ON_TAPE + 1;
-	p->node_of = malloc(p->n_node_of * sizeof *p->node_of);
-	if (!p->intern || !p->inputs || !p->room || !p->node_of || make_keyspaces(p) < 0 ||
-	    items_room(&p->base, BATCH_EVENTS, p->n_keyspaces) < 0) {
-		err_set(e, TW_E_FATAL, "memory is out");
-		goto fail;
-	}
-	memset(p->node_of, 0xff, p->n_node_of * sizeof *p->node_of);
-	if (worker_init(&p->worker, p->graph, p->intern, p->keyspaces, p->n_keyspaces, e) < 0)
-		goto fail;
-	if (restore(p, e) < 0)
-		goto fail;
-	if (o->recording) {
-		if (sequencer_open_tape(p, o->recording, 1, UINT64_MAX, e) < 0)
-			goto fail;
+	if (!p->o.workers)
+		p->o.workers = 1;
+	if (!p->o.batch)
+		p->o.batch = p->o.workers > 1 ? BATCH_MAX : BATCH_ONE;
+	if (make_parts(p, e) < 0 ||
+	    poison_load(p->instances, p->n_instances, o->recording ? o->recording : o->store, o->deaths, o->n_deaths, e) < 0 ||
+	    restore(p, e) < 0 ||
+	    (o->recording && sequencer_open_tape(p, o->recording, 1, UINT64_MAX, e) < 0)) {
+		pipeline_free(p);
+		return NULL;
 	}
 	p->next_checkpoint = os->mono() + p->graph->host.checkpoint;
 	return p;
-fail:
-	pipeline_free(p);
-	return NULL;
 }
 
 void pipeline_free(struct pipeline *p)
 {
 	if (!p)
 		return;
-	worker_free(&p->worker);
+	crew_free(&p->crew);
+	instances_free(p->instances, p->n_instances);
 	for (uint32_t k = 0; k < p->n_keyspaces; k++)
 		keyspace_free(&p->keyspaces[k]);
 	free(p->keyspaces);
 	free(p->keyspace_kinds);
-	items_free(&p->base);
-	items_free(&p->merged);
-	arena_free(&p->scratch);
-	free(p->room);
+	for (uint32_t i = 0; i < 2; i++)
+		batch_free(&p->batches[i]);
 	free(p->node_of);
 	free(p->inputs);
 	log_reader_close(p->reader);
@@ -158,13 +176,28 @@ struct commit *pipeline_commit(struct pipeline *p)
 	return p->commit;
 }
 
-bool pipeline_dead(struct pipeline *p, const struct dead_letter *d)
+static bool dead_room(struct commit *c)
+{
+	uint32_t cap = c->cap_dead ? c->cap_dead : COMMIT_DEAD;
+	struct dead_letter *dead;
+
+	if (c->n_dead < cap)
+		return true;
+	dead = realloc(c->dead, (size_t)cap * 2 * sizeof *dead);
+	if (!dead)
+		return false;
+	c->dead = dead;
+	c->cap_dead = cap * 2;
+	return true;
+}
+
+bool pipeline_dead(struct pipeline *p, const struct dead_letter *d, bool must)
 {
 	struct commit *c = p->commit;
 	struct dead_letter *n;
 	struct tw_str *texts[5];
 
-	if (c->n_dead == COMMIT_DEAD)
+	if (must ? !dead_room(c) : c->n_dead >= COMMIT_DEAD)
 		return false;
 	n = &c->dead[c->n_dead++];
 	*n = *d;
@@ -198,6 +231,12 @@ static bool worth_handing(const struct pipeline *p)
 	return false;
 }
 
+/* A checkpoint is of one moment: what is under way is judged first. While catching up not before it is news. */
+static bool checkpoint_due(const struct pipeline *p)
+{
+	return p->o.record && (!p->reader || p->batch_seq > p->logged_through) && os->mono() >= p->next_checkpoint;
+}
+
 static void hand_over(struct pipeline *p, bool last)
 {
 	struct commit *c = p->commit;
@@ -210,7 +249,7 @@ static void hand_over(struct pipeline *p, bool last)
 	}
 	c->complete = p->batch_seq;
 	c->last = last;
-	if (p->o.record && (last || os->mono() >= p->next_checkpoint)) {
+	if (pipeline_still(p) && p->o.record && (last || checkpoint_due(p))) {
 		c->snapshot = checkpoint_take(p);
 		if (!c->snapshot)
 			log_warn("host", "no memory for a checkpoint; the next one will be longer");
@@ -226,47 +265,64 @@ static void hand_over(struct pipeline *p, bool last)
 	recorder_hand(p->o.recorder, c);
 }
 
+static bool enough(const struct commit *c)
+{
+	return c->events.len >= COMMIT_BYTES || c->alerts.len >= COMMIT_BYTES || c->n_dead >= COMMIT_DEAD / 2;
+}
+
 static void maybe_hand_over(struct pipeline *p)
 {
-	const struct commit *c = p->commit;
-
-	if (!worth_handing(p))
-		return;
-	if (c->events.len >= COMMIT_BYTES || c->alerts.len >= COMMIT_BYTES || c->n_dead >= COMMIT_DEAD / 2 ||
-	    recorder_idle(p->o.recorder))
+	if (worth_handing(p) && (enough(p->commit) || recorder_idle(p->o.recorder)))
 		hand_over(p, false);
 }
 
-static enum step fail(struct pipeline *p, int32_t rc)
+bool pipeline_room(struct pipeline *p)
 {
+	if (p->commit && enough(p->commit))
+		hand_over(p, false);
+	return pipeline_commit(p) != NULL;
+}
+
+static enum step fail(struct pipeline *p, int32_t rc, const struct tw_err *e)
+{
+	if (e)
+		log_error("host", "%s", e->msg);
 	p->result = rc;
 	return STEP_FAILED;
 }
 
-static enum step judge_batch(struct pipeline *p)
+static enum step out_of_memory(struct pipeline *p)
 {
-	struct tw_err e = { 0 };
-	int32_t rc = judge(p, &e);
+	struct tw_err e;
+	int32_t rc = err_set(&e, TW_E_FATAL, "memory is out; fewer keys (max_keys, ttl) or smaller windows need less");
 
-	if (rc < 0) {
-		log_error("host", "%s", e.msg);
-		return fail(p, rc);
-	}
-	return STEP_MORE;
+	return fail(p, rc, &e);
 }
 
-static enum step step_tape(struct pipeline *p)
+/* Events of the tape or of the sources, with the keys of the first level. Negative: it cannot go on; 0: nothing there. */
+static int32_t fill(struct pipeline *p, struct batch *b)
 {
-	int32_t n = sequencer_replay(p);
+	int32_t n;
 
-	if (n < 0)
-		return fail(p, n);
-	if (n > 0) {
-		enum step s = judge_batch(p);
-		if (s == STEP_MORE)
-			maybe_hand_over(p);
-		return s;
+	if (p->reader) {
+		n = sequencer_replay(p, b);
+	} else {
+		n = (int32_t)sequencer_fill(p, b);
+		if (p->o.live && !sequencer_ended(p))
+			n += sequencer_clock(p, b) ? 1 : 0;
 	}
+	if (p->memory_out || (n > 0 && !keys_find(p, 0, &b->base)))
+		return TW_E_FATAL;
+	return n;
+}
+
+static enum step cannot_fill(struct pipeline *p, int32_t rc)
+{
+	return rc == TW_E_FATAL ? out_of_memory(p) : fail(p, rc, NULL); /* a damaged tape has been logged */
+}
+
+static enum step end_of_tape(struct pipeline *p)
+{
 	log_reader_close(p->reader);
 	p->reader = NULL;
 	atomic_store(&p->catching_up, false);
@@ -276,43 +332,131 @@ static enum step step_tape(struct pipeline *p)
 	return STEP_MORE;
 }
 
-enum step pipeline_step(struct pipeline *p)
+static enum step last_step(struct pipeline *p)
 {
-	uint32_t n;
+	hand_over(p, true);
+	p->finished = true;
+	return STEP_DONE;
+}
 
-	if (p->finished)
-		return STEP_DONE;
-	if (recorder_result(p->o.recorder) != TW_OK)
-		return fail(p, recorder_result(p->o.recorder));
-	if (!pipeline_commit(p))
-		return STEP_IDLE;
+/* Nothing is under way and nothing came. */
+static enum step at_rest(struct pipeline *p)
+{
 	if (p->reader)
-		return step_tape(p);
-	n = sequencer_fill(p);
-	if (p->o.live && !sequencer_ended(p))
-		n += sequencer_clock(p) ? 1 : 0;
-	if (n) {
-		enum step s = judge_batch(p);
-		if (s != STEP_MORE)
-			return s;
-		(void)sequencer_release(p);
-		maybe_hand_over(p);
-		return STEP_MORE;
-	}
+		return end_of_tape(p);
 	if (sequencer_release(p))
 		return STEP_MORE;
-	if (sequencer_ended(p)) {
-		hand_over(p, true);
-		p->finished = true;
-		return STEP_DONE;
-	}
-	if (p->commit->n_dead == COMMIT_DEAD) { /* more may wait for room */
+	if (sequencer_ended(p))
+		return last_step(p);
+	if (p->commit->n_dead >= COMMIT_DEAD) { /* more may wait for room */
 		hand_over(p, false);
 		return STEP_MORE;
 	}
 	if (worth_handing(p) && recorder_idle(p->o.recorder))
 		hand_over(p, false);
 	return STEP_IDLE;
+}
+
+/* STEP_IDLE: no commit is free; what is left comes with the next step. */
+static enum step finish(struct pipeline *p)
+{
+	struct tw_err e = { 0 };
+	int32_t rc = judge_finish(p, p->judged, &e);
+
+	if (rc < 0)
+		return fail(p, rc, &e);
+	if (rc == TW_AGAIN)
+		return STEP_IDLE;
+	p->judged = NULL;
+	if (!p->ahead)
+		(void)sequencer_release(p);
+	maybe_hand_over(p);
+	return STEP_MORE;
+}
+
+static bool pausing(const struct pipeline *p)
+{
+	return __builtin_expect(atomic_load_explicit(&p->pause, memory_order_relaxed), 0) && !p->reader &&
+	       pipeline_may_pause(p);
+}
+
+/* Whether what is under way must come to its end before there is more. */
+static bool must_drain(const struct pipeline *p)
+{
+	return pausing(p) || checkpoint_due(p);
+}
+
+/* One worker: a batch from end to end, where its bytes are. */
+static enum step step_alone(struct pipeline *p)
+{
+	struct batch *b = &p->batches[0];
+
+	if (!p->judged) {
+		int32_t n = fill(p, b);
+		if (n < 0)
+			return cannot_fill(p, n);
+		if (n == 0)
+			return at_rest(p);
+		if (!judge_start(p, b) || judge_go_on(p, b) < 0)
+			return out_of_memory(p);
+		p->judged = b;
+	}
+	return finish(p);
+}
+
+/* Several: while they judge one batch, finish the one before and fill the next. */
+static enum step step_ahead(struct pipeline *p)
+{
+	if (p->judged) {
+		enum step s = finish(p);
+		if (s != STEP_MORE)
+			return s;
+		if (!pipeline_commit(p))
+			return STEP_IDLE;
+	}
+	if (!p->filled && !must_drain(p)) {
+		struct batch *b = p->judging == &p->batches[0] ? &p->batches[1] : &p->batches[0];
+		int32_t n = fill(p, b);
+		if (n < 0)
+			return cannot_fill(p, n);
+		p->filled = n > 0 ? b : NULL;
+		if (!p->filled && !p->judging)
+			return at_rest(p);
+	}
+	if (p->judging) {
+		int32_t rc = judge_go_on(p, p->judging);
+		if (rc != TW_OK)
+			return rc == TW_AGAIN ? STEP_IDLE : out_of_memory(p);
+		p->judged = p->judging;
+		p->judging = NULL;
+	}
+	if (p->filled) {
+		p->judging = p->filled;
+		p->filled = NULL;
+		if (!judge_start(p, p->judging))
+			return out_of_memory(p);
+	}
+	return STEP_MORE;
+}
+
+enum step pipeline_step(struct pipeline *p)
+{
+	if (p->finished)
+		return STEP_DONE;
+	if (recorder_result(p->o.recorder) != TW_OK)
+		return fail(p, recorder_result(p->o.recorder), NULL);
+	if (!pipeline_commit(p))
+		return STEP_IDLE;
+	if (pipeline_still(p) && pausing(p))
+		return last_step(p);
+	if (pipeline_still(p) && checkpoint_due(p)) {
+		if (worth_handing(p) || p->batch_seq > p->checkpoint_seq)
+			hand_over(p, false);
+		else
+			p->next_checkpoint = os->mono() + p->graph->host.checkpoint;
+		return STEP_MORE;
+	}
+	return p->ahead ? step_ahead(p) : step_alone(p);
 }
 
 int32_t pipeline_result(const struct pipeline *p)
@@ -332,9 +476,39 @@ void pipeline_stats(const struct pipeline *p, struct pipeline_stats *ret)
 	};
 }
 
-const struct instance *pipeline_instance(const struct pipeline *p, uint32_t detector)
+struct share *pipeline_share(struct pipeline *p, const struct instance *in, const struct key *key)
 {
-	return &p->worker.instances[detector];
+	uint32_t shard = in->home != UINT32_MAX ? in->home : key_shard(&p->keyspaces[in->keyspace], key);
+
+	return &p->crew.shards[shard].shares[in->number];
+}
+
+struct worker *pipeline_worker(struct pipeline *p, uint32_t number)
+{
+	return &p->crew.workers[number];
+}
+
+struct bell *pipeline_worker_bell(struct pipeline *p)
+{
+	return &p->crew.bell;
+}
+
+void pipeline_detector(const struct pipeline *p, uint32_t detector, struct detector_stats *ret)
+{
+	const struct instance *in = &p->instances[detector];
+
+	*ret = (struct detector_stats){ .alerts = in->alerts, .errors = in->errors, .quarantined = in->quarantined };
+	for (uint32_t i = 0; i < p->crew.n_shards; i++) {
+		const struct share *s = &p->crew.shards[i].shares[detector];
+		ret->events += s->events;
+		ret->scores += s->scores;
+		ret->quiet += s->quiet;
+		ret->warming += s->warming;
+		ret->unkeyed += s->unkeyed;
+		ret->errors += s->timer_errors;
+		for (size_t k = 0; k < sizeof s->counters / sizeof *s->counters; k++)
+			ret->counters[k] += s->counters[k];
+	}
 }
 
 const struct intern *pipeline_names(const struct pipeline *p)

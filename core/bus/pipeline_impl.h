@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Between pipeline.c (the step), sequencer.c (the order), judge.c (levels and what comes of them) and checkpoint.c.
+ * Between pipeline.c (the step), sequencer.c (the order of events), keys.c, judge.c (levels and what comes of them),
+ * order.c (the order of what is said) and checkpoint.c.
  */
 #ifndef BUS_PIPELINE_IMPL_H
 #define BUS_PIPELINE_IMPL_H
 
+#include "bus/crew.h"
 #include "bus/pipeline.h"
 
 #define MAX_SOURCES_ON_TAPE 65535u
-#define EVENT_ROOM 256u /* bytes of a decoded event, at most */
 
 /* One source as the sequencer sees it. */
 struct input {
@@ -16,6 +17,7 @@ struct input {
 	const struct graph_node *node;
 	uint16_t tape_number;
 	bool ended, finite;
+	bool cut; /* ended before its end: what it would have brought next belongs before what others have now */
 	/* place in the current chunk */
 	size_t byte;
 	uint32_t event, dead;
@@ -32,15 +34,19 @@ struct pipeline {
 	struct keyspace *keyspaces;
 	uint32_t *keyspace_kinds;
 	uint32_t n_keyspaces;
-	struct worker worker;
+	struct instance *instances;
+	uint32_t n_instances;
+	struct crew crew;
 
 	struct input *inputs;
 	uint32_t n_inputs;
 
-	struct items base, merged;
-	unsigned char *room; /* decoded events of the batch, packed */
-	size_t room_used;
-	struct arena scratch; /* their details and features */
+	/* Alone, the first batch goes from one pointer to the next within a step. With several workers one batch may be
+	 * judged while the other is filled, or is being put into commits. */
+	struct batch batches[2];
+	struct batch *filled, *judging, *judged;
+	bool ahead;      /* several shards: batches keep copies of their events */
+	bool memory_out; /* while filling */
 
 	uint64_t seq;            /* of the last event */
 	uint64_t alert;          /* number of the last record of the alert log */
@@ -68,35 +74,57 @@ struct pipeline {
 	bool whole;           /* the next checkpoint replaces everything */
 	uint64_t checkpoint_seq;
 
+	_Atomic bool pause;
+	int64_t pause_by; /* monotonic; set before pause is */
+
 	_Atomic uint64_t n_events, n_alerts, n_scores, n_dead;
 	_Atomic int64_t event_time;
 	_Atomic bool catching_up;
 };
 
-/* sequencer.c: decode up to o.batch events into base; stops early at the end of a chunk. */
-uint32_t sequencer_fill(struct pipeline *);
+/* sequencer.c: decode what is there into the batch, up to o.batch events; without copies only to the end of a chunk. */
+uint32_t sequencer_fill(struct pipeline *, struct batch *);
 /* From the tape. Negative: damaged. 0: at the end. */
-int32_t sequencer_replay(struct pipeline *);
+int32_t sequencer_replay(struct pipeline *, struct batch *);
 bool sequencer_ended(const struct pipeline *);
-/* Chunks whose last event has been judged go back. Were there any? */
+/* Chunks that are used up go back: when there are copies of their events, or those are judged. Were there any? */
 bool sequencer_release(struct pipeline *);
-/* The host's clock event into base, if a second has passed. */
-bool sequencer_clock(struct pipeline *);
+/* The host's clock event into the batch, if a second has passed. */
+bool sequencer_clock(struct pipeline *, struct batch *);
 int32_t sequencer_open_tape(struct pipeline *, struct store *, uint64_t from, uint64_t end, struct tw_err *);
 
-/* judge.c: all levels over base; alerts and dead letters into the commit. */
-int32_t judge(struct pipeline *, struct tw_err *);
-int32_t items_room(struct items *, uint32_t n, uint32_t n_keyspaces);
-void items_free(struct items *);
-void items_add(struct items *, const struct tw_event *);
+/* keys.c: keys of the keyspaces of this level, item by item. false: memory is out. */
+bool keys_find(struct pipeline *, uint32_t level, struct items *);
+
+/* judge.c: begin with the first level, whose keys are found. false: memory is out. */
+bool judge_start(struct pipeline *, struct batch *);
+/* Level after level. TW_AGAIN: workers are still at it. */
+int32_t judge_go_on(struct pipeline *, struct batch *);
+/* Alerts and dead letters into the commit. TW_AGAIN: no commit is free, call again. */
+int32_t judge_finish(struct pipeline *, struct batch *, struct tw_err *);
+
+/* order.c: what the shards said about the items of b->level goes to b->said. false: memory is out. */
+bool said_order(struct pipeline *, struct batch *, const struct items *);
 
 /* checkpoint.c */
 struct snapshot *checkpoint_take(struct pipeline *);
 int32_t checkpoint_restore(struct pipeline *, uint64_t *ret_seq, struct tw_err *);
 
+/* handoff.c: may it stop here? */
+bool pipeline_may_pause(const struct pipeline *);
+
 /* The commit being filled; NULL: all are under way. */
 struct commit *pipeline_commit(struct pipeline *);
-/* Copy a dead letter into it. */
-bool pipeline_dead(struct pipeline *, const struct dead_letter *);
+/* The same, with room for more: one that has enough is handed over. */
+bool pipeline_room(struct pipeline *);
+/* Copy a dead letter into it. must: beyond the usual number too. false: it is full, or memory is out. */
+bool pipeline_dead(struct pipeline *, const struct dead_letter *, bool must);
+/* Nothing is filled, judged or left to finish: the keyspaces stand where the states do. */
+static inline bool pipeline_still(const struct pipeline *p)
+{
+	return !p->filled && !p->judging && !p->judged;
+}
+/* The part of an instance that has the states of this key. */
+struct share *pipeline_share(struct pipeline *, const struct instance *, const struct key *);
 
 #endif

@@ -22,6 +22,7 @@ struct pump *pump_new(const struct graph_node *node, const struct tw_pos *resume
 	memset(p, 0, sizeof *p);
 	p->node = node;
 	p->source = &node->plugin->source;
+	p->call = (struct call){ .kind = "source", .plugin = node->plugin->name, .instance = node->name };
 	p->wake = wake;
 	p->finite = p->source->finite && p->source->finite(node->self) == 1;
 	p->resumed = resume != NULL;
@@ -43,12 +44,20 @@ struct pump *pump_new(const struct graph_node *node, const struct tw_pos *resume
 	return p;
 }
 
+static void close_source(struct pump *p)
+{
+	call_enter(&p->call);
+	if (p->open && p->source->close)
+		p->source->close(p->node->self);
+	call_leave();
+	p->open = false;
+}
+
 void pump_free(struct pump *p)
 {
 	if (!p)
 		return;
-	if (p->open && p->source->close)
-		p->source->close(p->node->self);
+	close_source(p);
 	for (uint32_t i = 0; i < CHUNKS; i++) {
 		buf_free(&p->chunks[i].records);
 		arena_free(&p->chunks[i].texts);
@@ -62,7 +71,7 @@ static void chunk_clear(struct chunk *c)
 {
 	c->records.len = 0;
 	c->n = c->n_dead = c->mark_events = c->mark_dead = 0;
-	c->marked = c->last = false;
+	c->marked = c->last = c->cut = false;
 	c->skipped = 0;
 	arena_reset(&c->texts);
 }
@@ -103,11 +112,10 @@ static enum step finish(struct pump *p, bool failed)
 		chunk_clear(c);
 	}
 	atomic_store(&p->failed, failed);
+	c->cut = !failed && !p->ending;
 	publish(p, c, true);
 	p->over = true;
-	if (p->open && p->source->close)
-		p->source->close(p->node->self);
-	p->open = false;
+	close_source(p);
 	return failed ? STEP_FAILED : STEP_DONE;
 }
 
@@ -121,9 +129,7 @@ static enum step give_up(struct pump *p, const char *doing, const struct tw_err 
 /* The outside world failed: close, pause, and open again from the last mark. */
 static enum step fall_back(struct pump *p, const char *doing, const struct tw_err *e)
 {
-	if (p->open && p->source->close)
-		p->source->close(p->node->self);
-	p->open = false;
+	close_source(p);
 	if (++p->attempts > p->node->source.retries)
 		return give_up(p, doing, e);
 	p->pause_ms = p->pause_ms ? p->pause_ms * 2 : PAUSE_FIRST_MS;
@@ -145,7 +151,9 @@ static enum step open_source(struct pump *p)
 
 	if (p->not_before && os->mono() < p->not_before)
 		return STEP_IDLE;
-	rc = p->source->open ? p->source->open(p->node->self, &p->host, p->resumed ? &p->pos : NULL, &e) : TW_OK;
+	rc = p->source->open ?
+	             CALL(&p->call, p->source->open(p->node->self, &p->host, p->resumed ? &p->pos : NULL, &e)) :
+	             TW_OK;
 	if (rc == TW_E_IO)
 		return fall_back(p, "cannot open", &e);
 	if (rc < 0)
@@ -196,7 +204,7 @@ enum step pump_step(struct pump *p, int32_t timeout_ms)
 		pthread_mutex_lock(&p->ack_lock);
 		struct tw_pos pos = p->ack_pos;
 		pthread_mutex_unlock(&p->ack_lock);
-		(void)p->source->ack(p->node->self, &pos, &e);
+		(void)CALL(&p->call, p->source->ack(p->node->self, &pos, &e));
 	}
 	c = p->current;
 	if (!c) {
@@ -208,7 +216,7 @@ enum step pump_step(struct pump *p, int32_t timeout_ms)
 		p->current = c;
 	}
 	p->writer.credit = CHUNK_EVENTS;
-	rc = p->source->poll(p->node->self, &p->writer, timeout_ms, &e);
+	rc = CALL(&p->call, p->source->poll(p->node->self, &p->writer, timeout_ms, &e));
 	note_progress(p);
 	if (p->memory_out) {
 		err_set(&e, TW_E_FATAL, "memory is out");
@@ -245,6 +253,11 @@ void pump_stop(struct pump *p)
 	if (p->source->wakeup)
 		p->source->wakeup(p->node->self);
 	bell_ring(&p->bell);
+}
+
+bool pump_stopping(const struct pump *p)
+{
+	return atomic_load(&p->stop);
 }
 
 struct bell *pump_bell(struct pump *p)
@@ -284,8 +297,10 @@ void pump_give_back(struct pump *p)
 {
 	struct chunk *c = ring_pop(&p->full);
 
-	if (c->last)
+	if (c->last) {
 		p->ended = true;
+		p->cut = c->cut;
+	}
 	ring_push(&p->free, c);
 	bell_ring(&p->bell);
 }
@@ -293,6 +308,11 @@ void pump_give_back(struct pump *p)
 bool pump_ended(struct pump *p)
 {
 	return p->ended;
+}
+
+bool pump_cut(const struct pump *p)
+{
+	return p->cut;
 }
 
 void pump_ack(struct pump *p, const struct tw_pos *pos)

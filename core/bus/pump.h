@@ -23,6 +23,7 @@ void pump_free(struct pump *);
 enum step pump_step(struct pump *, int32_t timeout_ms);
 /* Stop polling: the next step says STEP_DONE. [any] */
 void pump_stop(struct pump *);
+bool pump_stopping(const struct pump *); /* it has been told to [any] */
 struct bell *pump_bell(struct pump *); /* rung when a chunk has come back */
 /* How long the owner of the thread should sleep when a step was idle. */
 int32_t pump_pause_ms(const struct pump *);
@@ -35,6 +36,7 @@ const char *pump_name(const struct pump *);
 struct chunk *pump_peek(struct pump *);      /* the oldest full chunk; NULL: none now */
 void pump_give_back(struct pump *);          /* done with it */
 bool pump_ended(struct pump *);              /* nothing will come any more */
+bool pump_cut(const struct pump *);          /* it has ended because it was stopped, before its own end */
 /* Everything through pos is on the disk: the source is told on its own thread. */
 void pump_ack(struct pump *, const struct tw_pos *);
 

@@ -5,17 +5,19 @@
 #ifndef BUS_PUMP_IMPL_H
 #define BUS_PUMP_IMPL_H
 
+#include "base/callctx.h"
 #include "bus/pump.h"
 
 struct pump {
 	struct ring full, free;
 	const struct graph_node *node;
 	const struct tw_source *source;
+	struct call call; /* while the plugin runs */
 	struct tw_host host;
 	struct tw_writer writer;
 	struct bell bell, *wake;
 	struct chunk chunks[CHUNKS], *current;
-	bool finite, open, over, ending, giving_up, resumed, memory_out, ended, starved;
+	bool finite, open, over, ending, giving_up, resumed, memory_out, ended, starved, cut;
 
 	struct tw_pos pos;   /* of the last mark */
 	uint64_t since_mark; /* events and dead letters pushed after it */

@@ -16,19 +16,6 @@ static uint32_t record_len(const unsigned char *record)
 	return (uint32_t)record[2] | (uint32_t)record[3] << 8;
 }
 
-/* Decode one event into the batch. */
-static bool decode(struct pipeline *p, const unsigned char *bytes, size_t len, uint32_t source)
-{
-	struct tw_event *ev = (struct tw_event *)(void *)(p->room + p->room_used);
-
-	if (event_decode(ev, bytes, len, p->intern, &p->scratch) != len)
-		return false;
-	ev->source = source;
-	p->room_used += kind_of(ev->kind)->size;
-	items_add(&p->base, ev);
-	return true;
-}
-
 /* ---- dead letters and positions of a chunk ---- */
 
 static void take_dead(struct pipeline *p, struct input *in, const struct chunk *c)
@@ -36,7 +23,7 @@ static void take_dead(struct pipeline *p, struct input *in, const struct chunk *
 	while (in->dead < c->n_dead && c->dead[in->dead].at <= in->event) {
 		struct dead_letter letter = c->dead[in->dead].letter;
 		letter.seq = p->seq;
-		if (!pipeline_dead(p, &letter))
+		if (!pipeline_dead(p, &letter, false))
 			return; /* the commit is full of them: the rest goes with the next */
 		in->dead++;
 		in->position.after++;
@@ -65,24 +52,25 @@ static bool chunk_used_up(const struct input *in, const struct chunk *c)
 	return in->event == c->n && in->dead == c->n_dead;
 }
 
-/* Events of one source until the batch is full, the chunk ends, or an event is later than `limit`. */
-static void take_run(struct pipeline *p, struct input *in, struct chunk *c, int64_t limit)
+/* Events of one source until the batch is full, the chunk ends, or an event is later than `limit`. false: a dead letter
+ * is in the way, and the commit has no room for it. */
+static bool take_run(struct pipeline *p, struct batch *b, struct input *in, struct chunk *c, int64_t limit)
 {
 	struct commit *commit = p->commit;
 
 	if (dead_is_due(in, c)) {
 		take_dead(p, in, c);
 		if (dead_is_due(in, c))
-			return;
+			return false;
 	}
-	while (p->base.n < p->o.batch && in->event < c->n) {
+	while (!batch_full(b, p->o.batch) && in->event < c->n) {
 		unsigned char *record = c->records.data + in->byte;
 		uint32_t len = record_len(record);
 
 		if (event_ts(record + 4) > limit)
 			break;
 		event_stamp(record + 4, p->seq + 1);
-		if (__builtin_expect(!decode(p, record + 4, len, in->node->index), 0)) {
+		if (__builtin_expect(!batch_decode(b, record + 4, len, in->node->index, p->intern), 0)) {
 			log_error(in->node->name, "an event of %u bytes that was just encoded does not decode; it is left out", len);
 		} else {
 			p->seq++;
@@ -90,8 +78,8 @@ static void take_run(struct pipeline *p, struct input *in, struct chunk *c, int6
 				record[0] = (unsigned char)(in->tape_number & 0xff);
 				record[1] = (unsigned char)(in->tape_number >> 8);
 				if (__builtin_expect(buf_add(&commit->events, record, len + 4) != 0, 0)) {
-					p->worker.memory_out = true;
-					return;
+					p->memory_out = true;
+					return false;
 				}
 			}
 			commit->n_events++;
@@ -103,9 +91,10 @@ static void take_run(struct pipeline *p, struct input *in, struct chunk *c, int6
 		if (__builtin_expect(in->dead < c->n_dead, 0)) {
 			take_dead(p, in, c);
 			if (dead_is_due(in, c))
-				return;
+				return false;
 		}
 	}
+	return true;
 }
 
 /* The chunk to take from; NULL when nothing is there. Notices the end of the source. */
@@ -129,10 +118,38 @@ static void after_run(struct pipeline *p, struct input *in, const struct chunk *
 		in->used_up = true;
 }
 
-/* k-way merge of the finite sources: all heads must be known before the earliest may go. */
-static bool fill_finite(struct pipeline *p)
+static void next_chunk(struct input *in)
 {
-	while (p->base.n < p->o.batch) {
+	pump_give_back(in->pump);
+	in->used_up = false;
+	in->byte = 0;
+	in->event = in->dead = 0;
+	in->ended = pump_ended(in->pump);
+	in->cut = in->finite && in->ended && pump_cut(in->pump);
+}
+
+/* Stopped in the middle, the merge ends where the first of them ended: the rest of the others comes again when they are
+ * next opened, in its place. */
+static bool merge_is_cut(struct pipeline *p)
+{
+	bool cut = false;
+
+	for (uint32_t i = 0; i < p->n_inputs; i++)
+		cut |= p->inputs[i].cut;
+	for (uint32_t i = 0; cut && i < p->n_inputs; i++) {
+		struct input *in = &p->inputs[i];
+		while (in->finite && !in->ended && pump_stopping(in->pump) && pump_peek(in->pump))
+			next_chunk(in);
+	}
+	return cut;
+}
+
+/* k-way merge of the finite sources: all heads must be known before the earliest may go. */
+static bool fill_finite(struct pipeline *p, struct batch *b)
+{
+	if (merge_is_cut(p))
+		return false;
+	while (!batch_full(b, p->o.batch)) {
 		struct input *first = NULL;
 		struct chunk *chunk = NULL;
 		int64_t first_ts = INT64_MAX, limit = INT64_MAX;
@@ -164,29 +181,33 @@ static bool fill_finite(struct pipeline *p)
 		if (!first)
 			return false;
 		/* An earlier source yields on a tie only to those before it, so `limit` is inclusive for it. */
-		take_run(p, first, chunk, limit < first_ts ? first_ts : limit);
+		bool clear = take_run(p, b, first, chunk, limit < first_ts ? first_ts : limit);
 		after_run(p, first, chunk);
+		if (!clear)
+			return false;
 	}
 	return true;
 }
 
-static void fill_live(struct pipeline *p)
+static void fill_live(struct pipeline *p, struct batch *b)
 {
-	for (uint32_t i = 0; i < p->n_inputs && p->base.n < p->o.batch; i++) {
+	for (uint32_t i = 0; i < p->n_inputs && !batch_full(b, p->o.batch); i++) {
 		struct input *in = &p->inputs[i];
 		struct chunk *c = in->finite ? NULL : input_chunk(in);
 		if (!c || in->used_up)
 			continue;
-		take_run(p, in, c, INT64_MAX);
+		(void)take_run(p, b, in, c, INT64_MAX);
 		after_run(p, in, c);
 	}
 }
 
-uint32_t sequencer_fill(struct pipeline *p)
+uint32_t sequencer_fill(struct pipeline *p, struct batch *b)
 {
-	(void)fill_finite(p);
-	fill_live(p);
-	return p->base.n;
+	do {
+		(void)fill_finite(p, b);
+		fill_live(p, b);
+	} while (p->ahead && sequencer_release(p) && !batch_full(b, p->o.batch) && !p->memory_out);
+	return b->base.n;
 }
 
 bool sequencer_release(struct pipeline *p)
@@ -197,11 +218,7 @@ bool sequencer_release(struct pipeline *p)
 		struct input *in = &p->inputs[i];
 		if (!in->used_up)
 			continue;
-		pump_give_back(in->pump);
-		in->used_up = false;
-		in->byte = 0;
-		in->event = in->dead = 0;
-		in->ended = pump_ended(in->pump);
+		next_chunk(in);
 		any = true;
 	}
 	return any;
@@ -215,7 +232,7 @@ bool sequencer_ended(const struct pipeline *p)
 	return true;
 }
 
-bool sequencer_clock(struct pipeline *p)
+bool sequencer_clock(struct pipeline *p, struct batch *b)
 {
 	int64_t now = os->wall();
 	union tw_num none = { .i = 0 };
@@ -223,7 +240,7 @@ bool sequencer_clock(struct pipeline *p)
 	struct tw_err e;
 	size_t len;
 
-	if (now < p->next_clock || p->base.n == p->o.batch)
+	if (now < p->next_clock || batch_full(b, p->o.batch))
 		return false;
 	p->next_clock = now - now % CLOCK_EVERY + CLOCK_EVERY;
 	if (!p->clock_named && p->o.record) {
@@ -237,11 +254,11 @@ bool sequencer_clock(struct pipeline *p)
 	p->clock_bytes[2] = (unsigned char)len;
 	p->clock_bytes[3] = 0;
 	event_stamp(p->clock_bytes + 4, p->seq + 1);
-	if (!decode(p, p->clock_bytes + 4, len, p->graph->n))
+	if (!batch_decode(b, p->clock_bytes + 4, len, p->graph->n, p->intern))
 		return false;
 	p->seq++;
 	if (p->o.record && buf_add(&p->commit->events, p->clock_bytes, len + 4) != 0)
-		p->worker.memory_out = true;
+		p->memory_out = true;
 	p->commit->n_events++;
 	return true;
 }
@@ -275,7 +292,7 @@ static uint32_t node_of(struct pipeline *p, uint16_t number)
 	return p->node_of[number];
 }
 
-int32_t sequencer_replay(struct pipeline *p)
+int32_t sequencer_replay(struct pipeline *p, struct batch *b)
 {
 	struct tw_err e;
 
@@ -283,35 +300,37 @@ int32_t sequencer_replay(struct pipeline *p)
 		const unsigned char *event;
 		uint16_t source;
 		size_t len;
-		while (p->base.n < p->o.batch && p->block.bytes &&
+		while (!batch_full(b, p->o.batch) && p->block.bytes &&
 		       tape_record(&p->block, &p->block_at, &source, &event, &len)) {
 			uint64_t seq = event_seq(event);
 			uint32_t node;
 			if (seq <= p->seq)
 				continue;
 			if (seq > p->reader_end)
-				return (int32_t)p->base.n;
+				return (int32_t)b->base.n;
 			node = node_of(p, source);
-			if (!decode(p, event, len, node)) {
+			if (!batch_decode(b, event, len, node, p->intern)) {
 				err_set(&e, STORE_E_DAMAGED, "event %" PRIu64 " of the tape does not decode; run `tapewatch tape verify`", seq);
 				log_error("tape", "%s", e.msg);
 				return STORE_E_DAMAGED;
 			}
 			p->seq = seq;
 		}
-		/* a batch must not reach over a block: the block's bytes go with the next read */
-		if (p->base.n)
-			return (int32_t)p->base.n;
+		/* without copies a batch must not reach over a block: the block's bytes go with the next read */
+		if (b->base.n && (!p->ahead || batch_full(b, p->o.batch)))
+			return (int32_t)b->base.n;
 		if (p->seq >= p->reader_end)
-			return 0;
+			return (int32_t)b->base.n;
 		p->block_at = 0;
 		p->block = (struct block){ 0 };
 		switch (log_reader_next(p->reader, &p->block, &e)) {
 		case TW_OK:
 			continue;
 		case TW_AGAIN:
-			return 0;
+			return (int32_t)b->base.n;
 		default:
+			if (b->base.n) /* first what came before the damage */
+				return (int32_t)b->base.n;
 			log_error("tape", "%s", e.msg);
 			return STORE_E_DAMAGED;
 		}

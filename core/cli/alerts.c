@@ -220,9 +220,16 @@ static int print_digest(struct store *s)
 	struct buf out = { 0 };
 	int code = CLI_OK;
 
+	uint64_t first = store_first_alert(s);
+
 	int32_t rc = alerts_digest(s, hex, NULL, &e);
 	if (rc < 0)
 		return cli_fail(cli_store_code(rc), "alerts", "%s", e.msg);
+	if (first > 1) /* two digests may differ for this reason alone */
+		cli_fail(CLI_OK, "alerts",
+			 "the log begins with record %" PRIu64
+			 ", what was before is given up; the digest is of the rest",
+			 first);
 	if (buf_addf(&out, "%s\n", hex) || !cli_write(&out, "alerts", &code))
 		code = code ? code : CLI_GAVE_UP;
 	buf_free(&out);

@@ -10,12 +10,14 @@ struct check_args {
 };
 
 static const struct cli_option check_options[] = {
-	{ "config", 'c', CLI_TEXTS, "PATH", offsetof(struct check_args, config), "file or folder of YAML; default ./conf.d" },
+	{ "config", 'c', CLI_TEXTS, "PATH", offsetof(struct check_args, config),
+	  "file or folder of YAML; default ./conf.d" },
 	CLI_END,
 };
 
 static const struct cli_option graph_options[] = {
-	{ "config", 'c', CLI_TEXTS, "PATH", offsetof(struct check_args, config), "file or folder of YAML; default ./conf.d" },
+	{ "config", 'c', CLI_TEXTS, "PATH", offsetof(struct check_args, config),
+	  "file or folder of YAML; default ./conf.d" },
 	{ "dot", 0, CLI_FLAG, NULL, offsetof(struct check_args, dot), "for graphviz" },
 	{ "json", 0, CLI_FLAG, NULL, offsetof(struct check_args, json), "for programs" },
 	CLI_END,
@@ -33,12 +35,14 @@ static int show(const struct verb *v, int argc, char **argv, bool closing_line)
 		return code;
 	code = cli_plan(&plan, &a.config, v->name);
 	if (code == CLI_GO) {
-		rc = a.dot ? graph_dot(&plan.graph, &out) : a.json ? graph_json(&plan.graph, &out) : graph_text(&plan.graph, &out);
+		rc = a.dot    ? graph_dot(&plan.graph, &out)
+		     : a.json ? graph_json(&plan.graph, &out)
+			      : graph_text(&plan.graph, &out);
 		if (rc == TW_OK && closing_line)
-			rc = buf_addf(&out, "check: no mistakes in %u file%s; nothing was started\n", plan.config.n_files,
-			              plan.config.n_files == 1 ? "" : "s") == 0 ?
-			             TW_OK :
-			             TW_E_FATAL;
+			rc = buf_addf(&out, "check: no mistakes in %u file%s; nothing was started\n",
+				      plan.config.n_files, plan.config.n_files == 1 ? "" : "s") == 0
+				     ? TW_OK
+				     : TW_E_FATAL;
 		code = rc == TW_OK ? CLI_OK : cli_fail(CLI_USAGE, v->name, "memory is out");
 		if (code == CLI_OK && (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0))
 			code = CLI_GAVE_UP;
@@ -58,9 +62,18 @@ static int graph(int argc, char **argv)
 	return show(&verb_graph, argc, argv, false);
 }
 
-const struct verb verb_check = { "check", "find every mistake in a configuration; start nothing", "[-c PATH]...", check,
-	                         check_options,
-	                         "Reads and plans exactly as run does and prints the resolved plan: sources, detectors by stage with "
-	                         "their keys, sinks, and an upper bound on memory. Exit code 2 when there are mistakes." };
-const struct verb verb_graph = { "graph", "show how sources, detectors and sinks are connected",
-	                         "[-c PATH]... [--dot | --json]", graph, graph_options, NULL };
+const struct verb verb_check = {
+	"check",
+	"find every mistake in a configuration; start nothing",
+	"[-c PATH]...",
+	check,
+	check_options,
+	"Reads and plans exactly as run does and prints the resolved plan: sources, detectors by stage with "
+	"their keys, sinks, and an upper bound on memory. Exit code 2 when there are mistakes."
+};
+const struct verb verb_graph = { "graph",
+				 "show how sources, detectors and sinks are connected",
+				 "[-c PATH]... [--dot | --json]",
+				 graph,
+				 graph_options,
+				 NULL };

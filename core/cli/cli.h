@@ -98,6 +98,7 @@ int cli_time(const char *text, int64_t now, int64_t *ret);
 /* The number of a severity's name, or 0. */
 uint32_t cli_severity(const char *name);
 
-extern const struct verb verb_run, verb_check, verb_graph, verb_plugins, verb_alerts, verb_tape, verb_replay, verb_demo;
+extern const struct verb verb_run, verb_reload, verb_check, verb_graph, verb_plugins, verb_alerts, verb_tape, verb_state,
+        verb_replay, verb_demo;
 
 #endif

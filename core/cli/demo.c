@@ -12,12 +12,12 @@
 /* conf.d/10-demo.yaml, as it was when this was built */
 extern const char demo_yaml[], demo_yaml_end[];
 __asm__(".pushsection .rodata\n"
-        ".global demo_yaml, demo_yaml_end\n"
-        "demo_yaml:\n"
-        ".incbin \"" DEMO_YAML "\"\n"
-        "demo_yaml_end:\n"
-        ".byte 0\n"
-        ".popsection\n");
+	".global demo_yaml, demo_yaml_end\n"
+	"demo_yaml:\n"
+	".incbin \"" DEMO_YAML "\"\n"
+	"demo_yaml_end:\n"
+	".byte 0\n"
+	".popsection\n");
 
 struct demo_args {
 	const char *dir, *seed, *accounts, *duration;
@@ -40,7 +40,8 @@ static struct tw_str name_text(const struct intern *names, uint32_t id)
 	return (struct tw_str){ .s = id ? intern_name(names, id) : NULL, .len = intern_len(names, id) };
 }
 
-static int32_t add_labels(struct evaluation *ev, struct store *s, struct intern *names, struct arena *scratch, struct tw_err *e)
+static int32_t add_labels(struct evaluation *ev, struct store *s, struct intern *names, struct arena *scratch,
+			  struct tw_err *e)
 {
 	struct log_reader *reader = NULL;
 	struct block b;
@@ -56,7 +57,7 @@ static int32_t add_labels(struct evaluation *ev, struct store *s, struct intern 
 				continue;
 			if (event_decode(&decoded, event, len, names, scratch) == len)
 				evaluation_label(ev, &decoded, name_text(names, decoded.label.symbol),
-				                 name_text(names, decoded.label.account));
+						 name_text(names, decoded.label.account));
 		}
 	}
 	log_reader_close(reader);
@@ -149,8 +150,13 @@ static int run(int argc, char **argv)
 	return code;
 }
 
-const struct verb verb_demo = { "demo", "watch a simulated day with labelled abuses", "[--seed N] [--accounts N] [--live] [-d DIR]",
-	                        run, options,
-	                        "A seeded market of a dozen symbols and forty accounts, with price spikes, volume bursts, silent "
-	                        "feeds, wash trades and martingale runs hidden in it. Ends with how many of them each detector found "
-	                        "and how many of its alerts were right. Needs no data." };
+const struct verb verb_demo = {
+	"demo",
+	"watch a simulated day with labelled abuses",
+	"[--seed N] [--accounts N] [--live] [-d DIR]",
+	run,
+	options,
+	"A seeded market of a dozen symbols and forty accounts, with price spikes, volume bursts, silent "
+	"feeds, wash trades and martingale runs hidden in it. Ends with how many of them each detector found "
+	"and how many of its alerts were right. Needs no data."
+};

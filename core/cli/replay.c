@@ -9,14 +9,15 @@
 struct replay_args {
 	struct cli_texts config;
 	const char *dir;
-	uint64_t batch;
+	uint64_t batch, workers;
 	struct cli_log_args log;
 };
 
 static const struct cli_option options[] = {
 	{ "config", 'c', CLI_TEXTS, "PATH", offsetof(struct replay_args, config), "file or folder of YAML; default ./conf.d" },
 	{ "dir", 'd', CLI_TEXT, "DIR", offsetof(struct replay_args, dir), "keep the alerts in this new folder" },
-	{ "batch", 0, CLI_NUMBER, "N", offsetof(struct replay_args, batch), "events judged at a time, 1 to 256" },
+	{ "batch", 0, CLI_NUMBER, "N", offsetof(struct replay_args, batch), "events judged at a time, 1 to 4096" },
+	{ "workers", 0, CLI_NUMBER, "N", offsetof(struct replay_args, workers), "threads that judge, 1 to 64" },
 	CLI_LOG_OPTIONS(struct replay_args, log),
 	CLI_END,
 };
@@ -52,8 +53,10 @@ static int run(int argc, char **argv)
 		return code;
 	if (argc < 2)
 		return cli_misuse(&verb_replay, "which tape? Name the folder of a store, or a segment");
-	if (a.batch > 256)
-		return cli_misuse(&verb_replay, "--batch takes a number from 1 to 256");
+	if (a.batch > 4096)
+		return cli_misuse(&verb_replay, "--batch takes a number from 1 to 4096");
+	if (a.workers > 64)
+		return cli_misuse(&verb_replay, "--workers takes a number from 1 to 64");
 	if (a.dir && store_exists(a.dir))
 		return cli_fail(CLI_USAGE, "replay", "'%s' holds a store already; alerts of a replay go to a new folder", a.dir);
 	cli_log_setup(&a.log);
@@ -69,7 +72,8 @@ static int run(int argc, char **argv)
 			                 .dir = a.dir,
 			                 .recording = argv[1],
 			                 .progress = cli_wants_progress(&a.log),
-			                 .batch = (uint32_t)a.batch };
+			                 .batch = (uint32_t)a.batch,
+			                 .workers = (uint32_t)a.workers };
 		code = cli_run("replay", &o, &a.log, &summary);
 		run_summary_free(&summary);
 		if (code == CLI_OK)
@@ -82,7 +86,7 @@ static int run(int argc, char **argv)
 }
 
 const struct verb verb_replay = { "replay", "judge a recorded tape again and print the digest of its alerts",
-	                          "TAPE [-c PATH]... [-d DIR]", run, options,
+	                          "TAPE [-c PATH]... [-d DIR] [--workers N]", run, options,
 	                          "TAPE is the folder of a store, a folder of segments, or one segment. Sources of the configuration "
 	                          "are not opened: events go to the inputs of the name they were recorded under. The digest equals "
 	                          "that of `tapewatch alerts --digest` on the live run." };

@@ -8,17 +8,22 @@
 #include "cli/cli.h"
 #include "state/store.h"
 
+enum tape_format { TAPE_JSONL, TAPE_CSV };
+
 struct tape_args {
-	const char *dir, *symbol, *account, *from, *to;
+	const char *dir, *symbol, *account, *from, *to, *out, *source;
 	struct cli_texts kinds;
-	bool json, dead;
+	bool json, dead, renumber;
+	uint32_t format; /* enum tape_format */
 	uint64_t limit;
 };
 
 extern const struct verb verb_tape;
 
-/* Both return an exit code. */
+/* Each returns an exit code. */
 int tape_info(const struct tape_args *, struct store *);
 int tape_cat(const struct tape_args *, struct store *);
+int tape_export(const struct tape_args *, struct store *);
+int tape_import(const struct tape_args *, const char *file);
 
 #endif

@@ -3,25 +3,18 @@
  * tapewatch tape cat: events or dead letters, one line each, in the order of the tape.
  */
 #include "base/format.h"
-#include "base/os.h"
-#include "cli/tape.h"
-#include "config/config.h"
-#include "event/event.h"
+#include "cli/tape_filter.h"
 
 #include <string.h>
 
 #define FLUSH_BYTES 65536u
-#define MAX_NAMES   100000u /* then the table of names begins anew: ids mean nothing beyond one event here */
-#define RAW_COLUMNS 200u    /* of a dead letter's raw text in a line for people */
+#define RAW_COLUMNS 200u /* of a dead letter's raw text in a line for people */
 
 struct view {
 	const struct tape_args *args;
 	struct store *store;
-	uint32_t kinds;
-	int64_t from, to;
-	uint64_t shown;
-	struct intern *names;
-	struct arena scratch;
+	struct tape_filter filter;
+	uint64_t shown; /* dead letters */
 	struct buf out;
 };
 
@@ -57,7 +50,7 @@ static int add_field(struct view *v, const struct tw_event *ev, const struct fie
 		return id && id < f->n_names ? buf_addf(&v->out, " %s=%s", f->name, f->names[id]) : 0;
 	case FIELD_NAME:
 		memcpy(&id, at, sizeof id);
-		text = (struct tw_str){ intern_name(v->names, id), intern_len(v->names, id), 0 };
+		text = (struct tw_str){ intern_name(v->filter.names, id), intern_len(v->filter.names, id), 0 };
 		break;
 	case FIELD_TEXT:
 		memcpy(&text, at, sizeof text);
@@ -71,14 +64,14 @@ static int add_field(struct view *v, const struct tw_event *ev, const struct fie
 	return buf_addf(&v->out, " %s=", f->name) | cli_text(&v->out, text.s, text.len, 0);
 }
 
-static int show_event(struct view *v, const struct tw_event *ev, uint16_t source)
+static int add_event(struct view *v, const struct tw_event *ev, uint16_t source)
 {
 	const struct kind *k = kind_of(ev->kind);
 	const char *name = store_source_name(v->store, source);
 	char time[40];
 
 	if (v->args->json)
-		return event_json(&v->out, ev, v->names) < 0 ? -1 : buf_addf(&v->out, "\n");
+		return event_json(&v->out, ev, v->filter.names) < 0 ? -1 : buf_addf(&v->out, "\n");
 	format_time(time, ev->ts);
 	int bad = buf_addf(&v->out, "%" PRIu64 " %s ", ev->seq, time);
 	bad |= name ? cli_text(&v->out, name, strlen(name), 0) : buf_addf(&v->out, "%u", source);
@@ -88,59 +81,21 @@ static int show_event(struct view *v, const struct tw_event *ev, uint16_t source
 	return bad | buf_addf(&v->out, "\n");
 }
 
-static bool field_matches(const struct view *v, const struct tw_event *ev, const char *name, const char *glob)
-{
-	const struct field *f = field_named(kind_of(ev->kind), name, strlen(name));
-	uint32_t id;
-
-	if (!glob)
-		return true;
-	if (!f || f->type != FIELD_NAME)
-		return false;
-	memcpy(&id, (const char *)ev + f->offset, sizeof id);
-	return glob_match(glob, intern_name(v->names, id));
-}
-
 /* A full buffer goes out; CLI_GO: read on. */
-static int count_shown(struct view *v, int bad)
+static int maybe_write(struct view *v, int bad)
 {
 	int code = CLI_GO;
 
 	if (bad)
 		return cli_fail(CLI_GAVE_UP, "tape", "out of memory");
-	if (++v->shown == v->args->limit)
-		return CLI_OK;
 	return v->out.len < FLUSH_BYTES || cli_write(&v->out, "tape", &code) ? CLI_GO : code;
 }
 
-static int show_events(struct view *v, const struct block *b)
+static int show_event(void *arg, const struct tw_event *ev, uint16_t source)
 {
-	const unsigned char *bytes;
-	struct tw_event ev;
-	uint16_t source;
-	size_t at = 0, len;
-	int code = CLI_GO;
+	struct view *v = arg;
 
-	while (code == CLI_GO && tape_record(b, &at, &source, &bytes, &len)) {
-		uint32_t kind = event_kind(bytes);
-		int64_t ts = event_ts(bytes);
-		if (!(kind & v->kinds) || ts < v->from || ts >= v->to)
-			continue;
-		if (intern_full(v->names)) {
-			intern_free(v->names);
-			v->names = intern_new(MAX_NAMES);
-			if (!v->names)
-				return cli_fail(CLI_GAVE_UP, "tape", "out of memory");
-		}
-		arena_reset(&v->scratch);
-		if (event_decode(&ev, bytes, len, v->names, &v->scratch) != len)
-			return cli_fail(CLI_STORE, "tape", "event %" PRIu64 " cannot be read", event_seq(bytes));
-		if (!field_matches(v, &ev, "symbol", v->args->symbol) ||
-		    !field_matches(v, &ev, "account", v->args->account))
-			continue;
-		code = count_shown(v, show_event(v, &ev, source));
-	}
-	return code;
+	return maybe_write(v, add_event(v, ev, source));
 }
 
 static int show_dead_letter(struct view *v, const struct dead_letter *d)
@@ -181,74 +136,50 @@ static int show_dead_letters(struct view *v, const struct block *b)
 	struct dead_letter d;
 	int code = CLI_GO;
 
-	for (size_t at = 0; code == CLI_GO && dead_record(b, &at, &d);)
-		if (d.wall >= v->from && d.wall < v->to)
-			code = count_shown(v, show_dead_letter(v, &d));
+	for (size_t at = 0; code == CLI_GO && dead_record(b, &at, &d);) {
+		if (d.wall < v->filter.from || d.wall >= v->filter.to)
+			continue;
+		code = maybe_write(v, show_dead_letter(v, &d));
+		if (code == CLI_GO && ++v->shown == v->args->limit)
+			code = CLI_OK;
+	}
 	return code;
 }
 
-static int read_log(struct view *v)
+static int read_dead_letters(struct view *v)
 {
 	struct log_reader *reader = NULL;
 	struct tw_err e = { 0 };
 	struct block b;
-	int code = CLI_GO, written = CLI_OK;
+	int code = CLI_GO;
 
-	int32_t rc = log_reader_open(&reader, v->store, v->args->dead ? LOG_DEAD : LOG_TAPE, 1, &e);
+	int32_t rc = log_reader_open(&reader, v->store, LOG_DEAD, 1, &e);
 	while (rc == TW_OK && code == CLI_GO) {
 		rc = log_reader_next(reader, &b, &e);
 		if (rc == TW_OK)
-			code = v->args->dead ? show_dead_letters(v, &b) : show_events(v, &b);
+			code = show_dead_letters(v, &b);
 	}
 	log_reader_close(reader);
-	if (!cli_write(&v->out, "tape", &written) && written != CLI_OK)
-		return written;
 	if (rc < 0)
 		return cli_fail(cli_store_code(rc), "tape", "%s", e.msg);
 	return code == CLI_GO ? CLI_OK : code;
 }
 
-static int find_kinds(const struct tape_args *a, uint32_t *ret)
-{
-	const char *words[EVENT_KINDS];
-	uint32_t kinds = a->kinds.n ? 0 : TW_ANY;
-
-	for (uint32_t i = 0; i < EVENT_KINDS; i++)
-		words[i] = event_kinds[i].name;
-	for (uint32_t i = 0; i < a->kinds.n; i++) {
-		const char *name = a->kinds.items[i];
-		const struct kind *k = kind_named(name, strlen(name));
-		const char *near = k ? NULL : nearest(name, words, EVENT_KINDS);
-		if (!k)
-			return near ? cli_misuse(&verb_tape, "--kind: there is no kind '%s'; did you mean '%s'?", name,
-						 near)
-				    : cli_misuse(&verb_tape, "--kind: there is no kind '%s'", name);
-		kinds |= k->bit;
-	}
-	*ret = kinds;
-	return CLI_GO;
-}
-
 int tape_cat(const struct tape_args *a, struct store *s)
 {
-	struct view v = { .args = a, .store = s, .from = INT64_MIN, .to = INT64_MAX };
-	int64_t now = os->wall();
+	struct view v = { .args = a, .store = s };
+	int written = CLI_OK;
 
-	int code = find_kinds(a, &v.kinds);
-	if (code != CLI_GO)
-		return code;
-	if (a->from && cli_time(a->from, now, &v.from) < 0)
-		return cli_misuse(&verb_tape, "--from: '%s' is no time such as 2026-01-31T10:30:00Z or 1h", a->from);
-	if (a->to && cli_time(a->to, now, &v.to) < 0)
-		return cli_misuse(&verb_tape, "--to: '%s' is no time such as 2026-01-31T10:30:00Z or 1h", a->to);
-	if (a->dead && (a->kinds.n || a->symbol || a->account))
-		return cli_misuse(&verb_tape, "dead letters have no kind, symbol or account; leave those options out");
-	v.names = intern_new(MAX_NAMES);
-	if (!v.names)
-		return cli_fail(CLI_GAVE_UP, "tape", "out of memory");
-	code = read_log(&v);
-	intern_free(v.names);
-	arena_free(&v.scratch);
+	int code = tape_filter_init(&v.filter, a);
+	if (code == CLI_GO && a->dead && (a->kinds.n || a->symbol || a->account))
+		code = cli_misuse(&verb_tape, "dead letters have no kind, symbol or account; leave those options out");
+	if (code == CLI_GO) {
+		code = a->dead ? read_dead_letters(&v) : tape_walk(&v.filter, s, show_event, &v);
+		/* What was read before a fault is shown. */
+		if (!cli_write(&v.out, "tape", &written) && code == CLI_OK)
+			code = written;
+	}
+	tape_filter_free(&v.filter);
 	buf_free(&v.out);
 	return code;
 }

@@ -15,25 +15,16 @@ struct unit {
 
 /* The larger one first: "1h30m" reads downwards. */
 static const struct unit times[] = {
-	{"w",   INT64_C(604800000000000)},
-        { "d",  INT64_C(86400000000000) },
-	{ "h",  INT64_C(3600000000000)  },
-        { "m",  INT64_C(60000000000)    },
-	{ "s",  INT64_C(1000000000)     },
-        { "ms", INT64_C(1000000)        },
-	{ "us", INT64_C(1000)           },
-        { "ns", INT64_C(1)              },
+	{ "w", INT64_C(604800000000000) }, { "d", INT64_C(86400000000000) },
+	{ "h", INT64_C(3600000000000) },   { "m", INT64_C(60000000000) },
+	{ "s", INT64_C(1000000000) },      { "ms", INT64_C(1000000) },
+	{ "us", INT64_C(1000) },           { "ns", INT64_C(1) },
 };
 
 static const struct unit sizes[] = {
-	{"GiB",  INT64_C(1) << 30   },
-        { "GB",  INT64_C(1000000000)},
-        { "MiB", INT64_C(1) << 20   },
-	{ "MB",  INT64_C(1000000)   },
-        { "KiB", INT64_C(1) << 10   },
-        { "KB",  INT64_C(1000)      },
-	{ "kB",  INT64_C(1000)      },
-        { "B",   INT64_C(1)         },
+	{ "GiB", INT64_C(1) << 30 }, { "GB", INT64_C(1000000000) }, { "MiB", INT64_C(1) << 20 },
+	{ "MB", INT64_C(1000000) },  { "KiB", INT64_C(1) << 10 },   { "KB", INT64_C(1000) },
+	{ "kB", INT64_C(1000) },     { "B", INT64_C(1) },
 };
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -69,16 +60,6 @@ static int read_decimal(const char **s, int64_t *whole, int64_t *part, int64_t *
 	return 0;
 }
 
-static int64_t gcd(int64_t a, int64_t b)
-{
-	while (b) {
-		int64_t rest = a % b;
-		a = b;
-		b = rest;
-	}
-	return a;
-}
-
 /* The unit at *s, which must reach to a digit, a blank or the end. -1: none. */
 static int read_unit(const char **s, const struct unit *units, size_t n)
 {
@@ -101,6 +82,7 @@ static int read_sum(const char *s, const struct unit *units, size_t n, size_t ma
 	bool fraction = false;
 	while (*s) {
 		int64_t whole, part, scale, value;
+		__int128 fine;
 		if (read_decimal(&s, &whole, &part, &scale) < 0)
 			return -1;
 		s += *s == ' ';
@@ -111,16 +93,12 @@ static int read_sum(const char *s, const struct unit *units, size_t n, size_t ma
 		fraction = fraction || scale > 1;
 		if (++parts > max_parts || (parts > 1 && fraction))
 			return -1;
-		if (part) {
-			int64_t common = gcd(part, scale);
-			part /= common;
-			scale /= common;
-			if (units[unit].factor % scale != 0)
-				return -1;
-			part *= units[unit].factor / scale;
-		}
+		fine = (__int128)part * units[unit].factor;
+		if (fine % scale != 0)
+			return -1;
 		if (__builtin_mul_overflow(whole, units[unit].factor, &value) ||
-		    __builtin_add_overflow(value, part, &value) || __builtin_add_overflow(sum, value, &sum))
+		    __builtin_add_overflow(value, (int64_t)(fine / scale), &value) ||
+		    __builtin_add_overflow(sum, value, &sum))
 			return -1;
 		if (*s == ' ' && !*++s)
 			return -1;

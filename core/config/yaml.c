@@ -224,7 +224,8 @@ static void on_scalar(struct reader *rd, struct fy_event_scalar_data *ev)
 		out_of_memory(rd);
 		return;
 	}
-	if (ev->value) {
+	/* Where nothing is written the name is pointed at; libfyaml 0.9 has a token for nothing, 0.7 has none. */
+	if (ev->value && (len || style != FYSS_PLAIN)) {
 		size_t quote = style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
 		size_t from = token_from(ev->value, 0);
 		node.at = place_at(&rd->src, from < quote ? 0 : from - quote, token_to(ev->value, from) + quote);

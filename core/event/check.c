@@ -22,9 +22,9 @@
 #include "event/utf8.h"
 #include "event/wire.h"
 
-#define MAX_TEXT  32768u
-#define MIN_TIME  (INT64_C(-2208988800) * 1000000000) /* 1900-01-01 */
-#define MAX_TIME  (INT64_C(7258118400) * 1000000000)  /* 2200-01-01 */
+#define MAX_TEXT 32768u
+#define MIN_TIME (INT64_C(-2208988800) * 1000000000) /* 1900-01-01 */
+#define MAX_TIME (INT64_C(7258118400) * 1000000000)  /* 2200-01-01 */
 
 struct checked {
 	int64_t ts;
@@ -203,7 +203,8 @@ static const char *check_bar(const struct checked *c)
 	NEED_PRICE(bar, low);
 	NEED_PRICE(bar, close);
 	if (NUM(bar, high).f < NUM(bar, low).f)
-		REFUSE("bad_bar", "high %.10g is below low %.10g: expected low <= high", NUM(bar, high).f, NUM(bar, low).f);
+		REFUSE("bad_bar", "high %.10g is below low %.10g: expected low <= high", NUM(bar, high).f,
+		       NUM(bar, low).f);
 	TRY_SIZE(bar, volume);
 	if (NUM(bar, interval).i < 0)
 		REFUSE("bad_interval", "interval is %" PRId64 " ns: expected at least 0, and 0 for unknown",

@@ -126,11 +126,9 @@ static inline unsigned char *put_text(unsigned char *o, const struct tw_str *t)
 #define PUT_NUMBER(K, T, N, F)                                                                                         \
 	put_be64(o + WIRE_AT(K, N), BITS_##T(*n));                                                                     \
 	n++;
-#define PUT_TEXT(K, T, N, E)                                                                                           \
-	o = put_text(TEXT_##K##_##N != 0 ? put_name(o, #N, NAME_LEN(N)) : o, s);                                       \
-	s++;
-#define PUT_TAIL_F64S    WIRE_ARRAY16
-#define PUT_TAIL_DETAILS WIRE_MAP16
+#define PUT_TEXT(K, T, N, E) o = put_text(TEXT_##K##_##N != 0 ? put_name(o, #N, NAME_LEN(N)) : o, s++);
+#define PUT_TAIL_F64S        WIRE_ARRAY16
+#define PUT_TAIL_DETAILS     WIRE_MAP16
 #define PUT_TAIL(K, T, N)                                                                                              \
 	o = put_name(o, #N, NAME_LEN(N));                                                                              \
 	*o = PUT_TAIL_##T;                                                                                             \
@@ -367,7 +365,7 @@ static bool keep_DETAILS(struct tw_event *ev, const unsigned char *q, const unsi
 	if (!d)
 		return false;
 	q += 3;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && q; i++)
 		q = take_detail(q, end, &d[i]);
 	ev->alert.details = d;
 	ev->alert.n_details = (uint32_t)n;

@@ -19,12 +19,8 @@ static bool key_parse(const char *text, enum key_field *ret)
 	static const struct {
 		const char *text;
 		enum key_field key;
-	} keys[] = { { "", KEY_NONE },
-		     { "none", KEY_NONE },
-		     { "symbol", KEY_SYMBOL },
-		     { "account", KEY_ACCOUNT },
-		     { "account,symbol", KEY_BOTH },
-		     { "symbol,account", KEY_BOTH } };
+	} keys[] = { { "", KEY_NONE },           { "none", KEY_NONE },           { "symbol", KEY_SYMBOL },
+		     { "account", KEY_ACCOUNT }, { "account,symbol", KEY_BOTH }, { "symbol,account", KEY_BOTH } };
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		if (!strcmp(text, keys[i].text)) {
@@ -68,8 +64,10 @@ static const struct place *place_of(const struct graph_node *n, const char *opti
 static void bind_source(struct graph_node *n, const char *what, struct report *r)
 {
 	if (n->source.max_bad && !bad_limit_parse(&n->source))
-		report_error(r, place_of(n, "max_bad"),
-		             "%s: option 'max_bad': expected a number of rows such as 100, or a share from 1%% to 100%%", what);
+		report_error(
+			r, place_of(n, "max_bad"),
+			"%s: option 'max_bad': expected a number of rows such as 100, or a share from 1%% to 100%%",
+			what);
 }
 
 static void bind_detector(struct graph_node *n, const char *what, struct report *r)
@@ -79,23 +77,27 @@ static void bind_detector(struct graph_node *n, const char *what, struct report 
 	const struct node *where = node_get(n->config, "where");
 
 	if (o->cooldown && parse_stretch(o->cooldown, &o->quiet) != 0)
-		report_error(r, place_of(n, "cooldown"),
-		             "%s: option 'cooldown': '%s' is neither a duration such as 5m nor a count such as '100 events'", what,
-		             o->cooldown);
+		report_error(
+			r, place_of(n, "cooldown"),
+			"%s: option 'cooldown': '%s' is neither a duration such as 5m nor a count such as '100 events'",
+			what, o->cooldown);
 	if (o->warmup && parse_stretch(o->warmup, &o->warm) != 0)
-		report_error(r, place_of(n, "warmup"),
-		             "%s: option 'warmup': '%s' is neither a duration such as 2h nor a count such as '100 events'", what,
-		             o->warmup);
+		report_error(
+			r, place_of(n, "warmup"),
+			"%s: option 'warmup': '%s' is neither a duration such as 2h nor a count such as '100 events'",
+			what, o->warmup);
 	if (d->key && !key_parse(d->key, &n->key))
-		report_error(r, &n->config->name_at, "%s: plugin '%s' declares the key '%s', which this host does not know", what,
-		             n->plugin->name, d->key);
+		report_error(r, &n->config->name_at,
+			     "%s: plugin '%s' declares the key '%s', which this host does not know", what,
+			     n->plugin->name, d->key);
 	if (o->key && *o->key) {
 		if (!(n->plugin->flags & TW_FREE_KEY))
-			report_error(r, place_of(n, "key"), "%s: option 'key': the key of '%s' is fixed: %s", what, n->plugin->name,
-			             graph_key_name(n->key));
+			report_error(r, place_of(n, "key"), "%s: option 'key': the key of '%s' is fixed: %s", what,
+				     n->plugin->name, graph_key_name(n->key));
 		else if (!key_parse(o->key, &n->key))
 			report_error(r, place_of(n, "key"),
-			             "%s: option 'key': expected symbol, account, 'account,symbol' or none, got '%s'", what, o->key);
+				     "%s: option 'key': expected symbol, account, 'account,symbol' or none, got '%s'",
+				     what, o->key);
 	}
 	if (where) {
 		n->has_where = true;
@@ -112,7 +114,8 @@ static void bind_sink(struct graph_node *n, const char *what, struct report *r)
 		else if (!strcmp(kind, "score"))
 			n->sink.wants |= TW_SCORE;
 		else
-			report_error(r, place_of(n, "kinds"), "%s: option 'kinds': expected alert or score, got '%s'", what, kind);
+			report_error(r, place_of(n, "kinds"), "%s: option 'kinds': expected alert or score, got '%s'",
+				     what, kind);
 	}
 }
 
@@ -121,14 +124,15 @@ static void bind_node(struct graph *g, struct graph_node *n, const char *what, s
 {
 	const struct plugin *p = n->plugin;
 	static const struct tw_option *const host_tables[PLUGIN_KINDS] = { graph_source_options, graph_detector_options,
-		                                                           graph_sink_options };
+									   graph_sink_options };
 	void *host_self[PLUGIN_KINDS] = { &n->source, &n->detector, &n->sink };
 	struct binding b[2] = { { p->options, p->option_size, n->self },
-		                { host_tables[n->kind], sizeof(struct tw_option), host_self[n->kind] } };
+				{ host_tables[n->kind], sizeof(struct tw_option), host_self[n->kind] } };
 	struct tw_err e = { 0 };
 	uint32_t wrong;
 
-	wrong = options_bind(n->config, p->options ? b : b + 1, p->options ? 2 : 1, inputs_elsewhere, what, &g->arena, r);
+	wrong = options_bind(n->config, p->options ? b : b + 1, p->options ? 2 : 1, inputs_elsewhere, what, &g->arena,
+			     r);
 	/* The plugin may rely on its options being bound; the host's own checks cope with absent ones. */
 	if (!wrong && p->check && p->check(n->self, &e) < 0)
 		report_error(r, &n->config->name_at, "%s: %s", what, e.msg);
@@ -142,13 +146,14 @@ static void bind_node(struct graph *g, struct graph_node *n, const char *what, s
 		const struct tw_detector *d = &p->detector;
 		n->state_size = d->state_size_of ? d->state_size_of(n->self) : d->state_size;
 		if (n->state_size > GRAPH_MAX_STATE)
-			report_error(r, &n->config->name_at, "%s: needs %u bytes of state per key; at most %u are allowed", what,
-			             n->state_size, GRAPH_MAX_STATE);
+			report_error(r, &n->config->name_at,
+				     "%s: needs %u bytes of state per key; at most %u are allowed", what, n->state_size,
+				     GRAPH_MAX_STATE);
 	}
 }
 
 static int32_t make_node(struct graph *g, enum plugin_kind kind, const struct node *config, struct plugins *plugins,
-                         struct report *r)
+			 struct report *r)
 {
 	struct graph_node *n = &g->nodes[g->n];
 	const struct node *name = node_get(config, "plugin");
@@ -163,8 +168,8 @@ static int32_t make_node(struct graph *g, enum plugin_kind kind, const struct no
 		return TW_OK;
 	}
 	if (!name || name->kind != NODE_TEXT || !*name->text) {
-		report_error(r, name ? &name->at : &config->name_at, "%s: option 'plugin' is missing; it names the %s's plugin",
-		             what, plugin_kind_names[kind]);
+		report_error(r, name ? &name->at : &config->name_at,
+			     "%s: option 'plugin' is missing; it names the %s's plugin", what, plugin_kind_names[kind]);
 		return TW_OK;
 	}
 	n->plugin = plugins_get(plugins, kind, name->text, &e);

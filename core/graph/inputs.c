@@ -2,8 +2,8 @@
  *
  * Edges: from the names and globs of `inputs:` to numbers of nodes, levels, and the order in which detectors run.
  *
- * In a detector's inputs a glob stands for sources only and other detectors are named one by one, so that `inputs: ["*"]`
- * never makes a circle. In a sink's inputs a glob stands for detectors.
+ * In a detector's inputs a glob stands for sources only and other detectors are named one by one, so that `inputs:
+ * ["*"]` never makes a circle. In a sink's inputs a glob stands for detectors.
  */
 #include "graph/graph_impl.h"
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static const struct place *input_place(const struct graph_node *n, uint64_t i)
 }
 
 static void input_missing(const struct graph *g, const struct config *c, const struct graph_node *n, uint64_t i,
-                          const char *name, struct report *r)
+			  const char *name, struct report *r)
 {
 	const struct place *at = input_place(n, i);
 	const char *words[GRAPH_MAX_NODES];
@@ -50,11 +50,13 @@ static void input_missing(const struct graph *g, const struct config *c, const s
 	}
 	for (uint32_t k = 0; k < g->n_sources + g->n_detectors && k < 12; k++) {
 		const struct graph_node *m = &g->nodes[k];
-		const char *more = arena_printf(&r->arena, "%s%s%s (%s:%d)", known, *known ? ", " : "", m->name,
-		                                m->config->name_at.file ? m->config->name_at.file : "?", m->config->name_at.line);
+		const char *more =
+			arena_printf(&r->arena, "%s%s%s (%s:%d)", known, *known ? ", " : "", m->name,
+				     m->config->name_at.file ? m->config->name_at.file : "?", m->config->name_at.line);
 		known = more ? more : known;
 	}
-	report_error(r, at, "%s: input '%s' does not exist; there are: %s", what_of(n, r), name, *known ? known : "none");
+	report_error(r, at, "%s: input '%s' does not exist; there are: %s", what_of(n, r), name,
+		     *known ? known : "none");
 }
 
 static bool glob_covers(const struct graph_node *n, const struct graph_node *m)
@@ -80,15 +82,16 @@ static int32_t resolve(struct graph *g, const struct config *c, struct graph_nod
 				continue;
 			found = true;
 			if (n->kind == PLUGIN_SINK && m->kind == PLUGIN_SOURCE) {
-				report_error(r, input_place(n, i), "%s: input '%s' is a source; sinks deliver what detectors say", what_of(n, r),
-				             name);
+				report_error(r, input_place(n, i),
+					     "%s: input '%s' is a source; sinks deliver what detectors say",
+					     what_of(n, r), name);
 				continue;
 			}
 			taken[k] = true;
 		}
 		if (!found && glob && !c->incomplete)
 			report_error(r, input_place(n, i), "%s: input '%s' matches no %s", what_of(n, r), name,
-			             n->kind == PLUGIN_SINK ? "detector" : "source");
+				     n->kind == PLUGIN_SINK ? "detector" : "source");
 		else if (!found && !glob)
 			input_missing(g, c, n, i, name, r);
 	}
@@ -114,8 +117,10 @@ static void set_levels(struct graph *g, struct report *r)
 				n->level = m->level + 1;
 				moved = true;
 				if (n->level >= GRAPH_MAX_LEVELS || n == m) {
-					report_error(r, input_place(n, 0), "%s: its inputs lead back to itself, or through more than %u levels",
-					             what_of(n, r), GRAPH_MAX_LEVELS);
+					report_error(
+						r, input_place(n, 0),
+						"%s: its inputs lead back to itself, or through more than %u levels",
+						what_of(n, r), GRAPH_MAX_LEVELS);
 					return;
 				}
 			}
@@ -165,8 +170,10 @@ static void warn_deaf(struct graph *g, struct report *r)
 		for (uint32_t k = 0; k < n->n_inputs; k++) {
 			const struct graph_node *m = &g->nodes[n->inputs[k]];
 			if (m->kind == PLUGIN_DETECTOR && !(n->plugin->detector.kinds & (TW_ALERT | TW_SCORE)))
-				report_warning(r, input_place(n, k), "%s takes neither alerts nor scores, so it hears nothing from detector '%s'",
-				               what_of(n, r), m->name);
+				report_warning(
+					r, input_place(n, k),
+					"%s takes neither alerts nor scores, so it hears nothing from detector '%s'",
+					what_of(n, r), m->name);
 		}
 	}
 }

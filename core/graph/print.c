@@ -57,7 +57,7 @@ int32_t graph_text(const struct graph *g, struct buf *out)
 			if (d->level != level)
 				continue;
 			buf_addf(out, "detector  %-20s %-16s by %-15s %6u bytes a key  <- ", d->name, d->plugin->name,
-			         graph_key_name(d->key), d->state_size);
+				 graph_key_name(d->key), d->state_size);
 			print_inputs(g, d, out);
 			bad |= buf_addf(out, "%s\n", d->has_where ? "  (where)" : "");
 		}
@@ -82,7 +82,7 @@ int32_t graph_dot(const struct graph *g, struct buf *out)
 	buf_addf(out, "digraph tapewatch {\n\trankdir=LR;\n\tnode [fontname=\"sans-serif\"];\n");
 	for (uint32_t i = 0; i < g->n; i++)
 		buf_addf(out, "\t\"%s\" [shape=%s, label=\"%s\\n%s\"];\n", g->nodes[i].name, shapes[g->nodes[i].kind],
-		         g->nodes[i].name, g->nodes[i].plugin->name);
+			 g->nodes[i].name, g->nodes[i].plugin->name);
 	for (uint32_t i = 0; i < g->n; i++)
 		for (uint32_t k = 0; k < g->nodes[i].n_inputs; k++)
 			buf_addf(out, "\t\"%s\" -> \"%s\";\n", g->nodes[g->nodes[i].inputs[k]].name, g->nodes[i].name);
@@ -97,10 +97,11 @@ int32_t graph_json(const struct graph *g, struct buf *out)
 	buf_addf(out, "{\"digest\":\"%s\",\"memory\":%" PRIu64 ",\"nodes\":[", g->digest, graph_memory(g));
 	for (uint32_t i = 0; i < g->n; i++) {
 		const struct graph_node *n = &g->nodes[i];
-		buf_addf(out, "%s{\"name\":\"%s\",\"kind\":\"%s\",\"plugin\":\"%s\",\"version\":\"%s\"", i ? "," : "", n->name,
-		         plugin_kind_names[n->kind], n->plugin->name, n->plugin->version);
+		buf_addf(out, "%s{\"name\":\"%s\",\"kind\":\"%s\",\"plugin\":\"%s\",\"version\":\"%s\"", i ? "," : "",
+			 n->name, plugin_kind_names[n->kind], n->plugin->name, n->plugin->version);
 		if (n->kind == PLUGIN_DETECTOR)
-			buf_addf(out, ",\"stage\":%u,\"key\":\"%s\",\"state_size\":%u", n->level + 1, graph_key_name(n->key), n->state_size);
+			buf_addf(out, ",\"stage\":%u,\"key\":\"%s\",\"state_size\":%u", n->level + 1,
+				 graph_key_name(n->key), n->state_size);
 		buf_addf(out, ",\"inputs\":[");
 		for (uint32_t k = 0; k < n->n_inputs; k++)
 			buf_addf(out, "%s\"%s\"", k ? "," : "", g->nodes[n->inputs[k]].name);

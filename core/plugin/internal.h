@@ -40,6 +40,12 @@ int32_t plugin_open(const char *real, const char *name, struct arena *, struct p
 
 /* Do that in a child, which a crash or a hang cannot leave. */
 int32_t plugin_try(const char *real, const char *name, int timeout_ms, struct tw_err *);
+/* The same in another program, where this one must not be forked. */
+int32_t plugin_try_apart(const char *real, const char *name, int timeout_ms, struct tw_err *);
+/* Has this process loaded the file already? */
+bool plugin_is_open(const char *real);
+/* The inode that is mapped under that path, which may have another file by now; 0: none. */
+uint64_t plugin_mapped(const char *real);
 
 /* The load rule. file is for messages; every plugin in the manifest must be called name. */
 int32_t plugin_manifest_check(const struct tw_manifest *, const char *file, const char *name, struct arena *,

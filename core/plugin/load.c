@@ -7,8 +7,11 @@
  * library may outlive its last use. Not RTLD_DEEPBIND: sanitizers refuse it.
  */
 #include "base/err.h"
+#include "base/os.h"
 #include "plugin/internal.h"
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 int32_t plugin_open(const char *real, const char *name, struct arena *a, struct plugin_set *ret, struct tw_err *e)
@@ -35,4 +38,53 @@ int32_t plugin_open(const char *real, const char *name, struct arena *a, struct 
 			       real);
 	memcpy(&entry, &symbol, sizeof entry); /* ISO C has no cast from an object to a function pointer */
 	return plugin_manifest_check(entry(), real, name, a, ret, e);
+}
+
+bool plugin_is_open(const char *real)
+{
+	void *library = dlopen(real, RTLD_NOW | RTLD_NOLOAD);
+
+	if (library)
+		(void)dlclose(library); /* only the count that was just taken */
+	return library != NULL;
+}
+
+/* A line of /proc/self/maps: "from-to rights offset device inode   path", with " (deleted)" behind a path that has
+ * another file, or none, by now. */
+static uint64_t inode_of(const char *line, const char *real)
+{
+	const char *at = line, *path = strchr(line, '/');
+
+	if (!path || strncmp(path, real, strlen(real)) != 0)
+		return 0;
+	path += strlen(real);
+	if (*path && strcmp(path, " (deleted)") != 0)
+		return 0;
+	for (int skip = 0; at && skip < 4; skip++) {
+		at = strchr(at, ' ');
+		at = at ? at + 1 : NULL;
+	}
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+uint64_t plugin_mapped(const char *real)
+{
+	int fd = os->open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+	struct buf text = { 0 };
+	char *rest = NULL, *line;
+	uint64_t inode = 0;
+	ssize_t n = -1;
+
+	while (fd >= 0 && buf_reserve(&text, 65536) && (n = os->read(fd, text.data + text.len, 65535)) > 0)
+		text.len += (size_t)n;
+	if (n == 0) {
+		text.data[text.len] = '\0';
+		rest = (char *)text.data;
+	}
+	while (!inode && rest && (line = strsep(&rest, "\n")) != NULL)
+		inode = inode_of(line, real);
+	if (fd >= 0)
+		(void)os->close(fd);
+	buf_free(&text);
+	return inode;
 }

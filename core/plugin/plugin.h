@@ -19,6 +19,7 @@ struct plugin {
 	enum plugin_kind kind;
 	const char *name, *version, *summary, *doc; /* never NULL */
 	const char *file;
+	uint64_t inode; /* of the file whose code is mapped; another may lie there now. 0: unknown */
 	const struct tw_option *options; /* NULL: none */
 	uint32_t option_size, self_size, flags;
 	int32_t (*check)(const void *self, struct tw_err *);
@@ -37,6 +38,12 @@ struct plugins; /* the registry */
  *   and $HOME/.local/lib/tapewatch/plugins. */
 struct plugins *plugins_new(const char *const *folders);
 void plugins_free(struct plugins *);
+/* From now on plugins are loaded beside running threads and open LMDB environments, where no child may be forked: what
+ * this process has mapped already needs no trial, and everything else is tried by `tapewatch --try-plugin` in a process
+ * of its own. */
+void plugins_while_running(struct plugins *);
+/* That other process: the answer goes to stdout, and it does not return. */
+void plugin_trial_main(const char *real, const char *name) __attribute__((noreturn));
 
 /* The plugin of that name and kind, loaded on first use. NULL and a sentence in e: not found (with the nearest name),
  * unreadable, writable by others (file or folder), not owned by root or us, crashes when loaded, no tw_plugin(), wrong

@@ -22,6 +22,7 @@ struct tried {
 struct plugins {
 	struct arena arena;
 	const char *const *folders;
+	bool running; /* threads and LMDB are there: nobody may be forked */
 	struct tried files[PLUGIN_MAX_FILES];
 	uint32_t n;
 };
@@ -54,6 +55,11 @@ struct plugins *plugins_new(const char *const *folders)
 	return ps;
 }
 
+void plugins_while_running(struct plugins *ps)
+{
+	ps->running = true;
+}
+
 void plugins_free(struct plugins *ps)
 {
 	if (!ps)
@@ -70,14 +76,20 @@ static int32_t try_file(struct plugins *ps, struct tried *t, struct tw_err *e)
 	char real[PATH_MAX];
 	int32_t rc = plugin_file_check(t->file, real, e);
 
-	if (!rc)
+	if (!rc && !ps->running)
 		rc = plugin_try(real, t->name, PLUGIN_LOAD_TIMEOUT, e);
+	else if (!rc && !plugin_is_open(real))
+		rc = plugin_try_apart(real, t->name, PLUGIN_LOAD_TIMEOUT, e);
 	if (rc)
 		return rc;
 	t->file = arena_text(&ps->arena, real, strlen(real));
 	if (!t->file)
 		return err_set(e, TW_E_FATAL, "out of memory while loading plugin '%s'", t->name);
-	return plugin_open(t->file, t->name, &ps->arena, &t->set, e);
+	rc = plugin_open(t->file, t->name, &ps->arena, &t->set, e);
+	for (int kind = 0; !rc && kind < PLUGIN_KINDS; kind++)
+		if (t->set.of[kind])
+			t->set.of[kind]->inode = plugin_mapped(t->file);
+	return rc;
 }
 
 /* The file of that name, loaded or refused. NULL: the registry is full or memory is out, see e. */

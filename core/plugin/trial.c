@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The trial: a child loads the plugin first. Constructors of a shared object run before anything of it can be checked;
- * what they break, they break in the child.
+ * what they break, they break in the child. That is a fork of this process before it has threads and an open store, and
+ * this program run anew afterwards.
  *
  * This file talks to the kernel by itself: processes and pipes are not among what a test replaces in base/os.
  */
@@ -12,6 +13,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -135,28 +138,16 @@ static bool ended(pid_t pid, int timeout_ms)
 	}
 }
 
-int32_t plugin_try(const char *real, const char *name, int timeout_ms, struct tw_err *e)
+/* Hear the child out, end it, and say what came of it. */
+static int32_t hear(pid_t pid, int from, const char *real, int timeout_ms, struct tw_err *e)
 {
 	struct tw_err answer;
-	int ends[2], status = 0, answered;
-	pid_t pid, waited;
+	int status = 0, answered;
+	pid_t waited;
 
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return err_sys(e, errno, "cannot try plugin %s: no pipe", real);
-	pid = fork();
-	if (pid < 0) {
-		int why = errno;
-
-		(void)close(ends[0]);
-		(void)close(ends[1]);
-		return err_sys(e, why, "cannot try plugin %s: no child process", real);
-	}
-	if (pid == 0)
-		child(ends[1], real, name);
 	(void)setpgid(pid, pid); /* whoever of the two comes first */
-	(void)close(ends[1]);
-	answered = read_answer(ends[0], &answer, timeout_ms);
-	(void)close(ends[0]);
+	answered = read_answer(from, &answer, timeout_ms);
+	(void)close(from);
 	if (answered == 0 && !ended(pid, timeout_ms))
 		answered = -1;
 	/* It may hang after its answer, or have started children of its own. */
@@ -172,4 +163,69 @@ int32_t plugin_try(const char *real, const char *name, int timeout_ms, struct tw
 	if (answer.code != TW_OK)
 		return err_set(e, answer.code, "%s", answer.msg);
 	return TW_OK;
+}
+
+int32_t plugin_try(const char *real, const char *name, int timeout_ms, struct tw_err *e)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return err_sys(e, errno, "cannot try plugin %s: no pipe", real);
+	pid = fork();
+	if (pid < 0) {
+		int why = errno;
+
+		(void)close(ends[0]);
+		(void)close(ends[1]);
+		return err_sys(e, why, "cannot try plugin %s: no child process", real);
+	}
+	if (pid == 0)
+		child(ends[1], real, name);
+	(void)close(ends[1]);
+	return hear(pid, ends[0], real, timeout_ms, e);
+}
+
+void plugin_trial_main(const char *real, const char *name)
+{
+	int answer = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	if (answer < 0)
+		_exit(1);
+	child(answer, real, name);
+}
+
+int32_t plugin_try_apart(const char *real, const char *name, int timeout_ms, struct tw_err *e)
+{
+	static char verb[] = "--try-plugin", self[] = "tapewatch";
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t how;
+	char *argv[5] = { self, verb, NULL, NULL, NULL };
+	int ends[2] = { -1, -1 }, why = ENOMEM;
+	pid_t pid = 0;
+	int32_t rc;
+
+	if (posix_spawn_file_actions_init(&files) != 0 || posix_spawnattr_init(&how) != 0)
+		return err_sys(e, ENOMEM, "cannot try plugin %s", real); /* glibc's never fail */
+	argv[2] = strdup(real);
+	argv[3] = strdup(name);
+	if (argv[2] && argv[3])
+		why = pipe2(ends, O_CLOEXEC) == 0 ? 0 : errno;
+	if (!why)
+		why = posix_spawn_file_actions_adddup2(&files, ends[1], STDOUT_FILENO);
+	if (!why)
+		why = posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP);
+	if (!why)
+		why = posix_spawn(&pid, "/proc/self/exe", &files, &how, argv, environ);
+	if (ends[1] >= 0)
+		(void)close(ends[1]);
+	if (why && ends[0] >= 0)
+		(void)close(ends[0]);
+	rc = why ? err_sys(e, why, "cannot try plugin %s in a process of its own", real)
+		 : hear(pid, ends[0], real, timeout_ms, e);
+	(void)posix_spawn_file_actions_destroy(&files);
+	(void)posix_spawnattr_destroy(&how);
+	free(argv[2]);
+	free(argv[3]);
+	return rc;
 }

@@ -2,6 +2,7 @@
  *
  * The sink's loop.
  */
+#include "base/callctx.h"
 #include "base/crash.h"
 #include "base/err.h"
 #include "run/delivery.h"
@@ -25,6 +26,8 @@ struct delivery {
 	const struct graph *graph;
 	const struct graph_node *node;
 	const struct tw_sink *sink;
+	struct call call; /* while the plugin runs */
+	void *self; /* of the node it was opened for; after a reload node is another one */
 	struct recorder *recorder;
 	struct tw_host host;
 	struct bell bell;
@@ -39,13 +42,13 @@ struct delivery {
 	uint64_t record; /* the last one looked at */
 	/* decoded, not yet accepted */
 	const struct tw_event *pending[BATCH_RECORDS];
-	uint64_t pending_record[BATCH_RECORDS];
 	unsigned char *room;
 	uint32_t n, accepted;
 
 	int32_t attempts, pause_ms;
 	int64_t not_before;
 	_Atomic bool hurry;
+	_Atomic int64_t leave_by; /* 0: stays */
 	_Atomic uint64_t delivered, refused, all_attempts, cursor;
 };
 
@@ -75,6 +78,24 @@ static const void *host_extension(const struct tw_host *h, const char *id)
 	return strcmp(id, "screen/1") == 0 ? screen_extension() : NULL;
 }
 
+/* The first of the records it was handed; which of them it had come to, it alone knows. */
+static void about_delivery(const struct call *c, struct call_about *ret)
+{
+	const struct delivery *d = (const struct delivery *)(const void *)((const char *)c - offsetof(struct delivery, call));
+
+	if (d->accepted < d->n)
+		ret->seq = d->pending[d->accepted]->seq;
+}
+
+static void close_sink(struct delivery *d)
+{
+	call_enter(&d->call);
+	if (d->open && d->sink->close)
+		d->sink->close(d->self);
+	call_leave();
+	d->open = false;
+}
+
 struct delivery *delivery_new(const struct graph *g, const struct graph_node *node, struct store *store,
                               struct recorder *recorder, uint64_t start, struct tw_err *e)
 {
@@ -85,6 +106,10 @@ struct delivery *delivery_new(const struct graph *g, const struct graph_node *no
 	d->graph = g;
 	d->node = node;
 	d->sink = &node->plugin->sink;
+	d->self = node->self;
+	d->call = (struct call){
+		.kind = "sink", .plugin = node->plugin->name, .instance = node->name, .about = about_delivery
+	};
 	d->recorder = recorder;
 	d->record = start;
 	atomic_store(&d->cursor, start);
@@ -116,8 +141,7 @@ void delivery_free(struct delivery *d)
 {
 	if (!d)
 		return;
-	if (d->open && d->sink->close)
-		d->sink->close(d->node->self);
+	close_sink(d);
 	log_reader_close(d->reader);
 	intern_free(d->names);
 	arena_free(&d->scratch);
@@ -175,8 +199,7 @@ static void gather(struct delivery *d)
 		}
 		if (!wanted(d, ev))
 			continue;
-		d->pending[d->n] = ev;
-		d->pending_record[d->n++] = record;
+		d->pending[d->n++] = ev;
 		used += EVENT_ROOM;
 	}
 }
@@ -196,9 +219,7 @@ static enum step give_up(struct delivery *d, const char *doing, const struct tw_
 	log_error(d->node->name, "%s: %s; the sink gives up; records from %" PRIu64 " on wait for the next run", doing,
 	          e->msg[0] ? e->msg : "no reason given", atomic_load(&d->cursor) + 1);
 	d->failed = true;
-	if (d->open && d->sink->close)
-		d->sink->close(d->node->self);
-	d->open = false;
+	close_sink(d);
 	return STEP_FAILED;
 }
 
@@ -234,18 +255,45 @@ static void refuse(struct delivery *d, const struct tw_err *e)
 		.detail = { .s = e->msg, .len = (uint32_t)strlen(e->msg) },
 		.raw = { .s = (const char *)ev->raw, .len = ev->raw ? ev->raw_len : 0 },
 	};
-	if (recorder_refused(d->recorder, &letter) == TW_OK) {
-		atomic_fetch_add(&d->refused, 1);
-		d->accepted++;
-	}
+	if (recorder_refused(d->recorder, &letter) != TW_OK)
+		return;
+	atomic_fetch_add(&d->refused, 1);
+	/* Done with for good, also when the rest of the batch is offered again. */
+	d->n--;
+	memmove(d->pending + d->accepted, d->pending + d->accepted + 1, (d->n - d->accepted) * sizeof *d->pending);
+}
+
+/* The connection is gone, and with it what was accepted and not flushed: after the next open() the batch is offered
+ * again from its beginning, which is where the cursor is. */
+static void fall_back(struct delivery *d)
+{
+	close_sink(d);
+	d->accepted = 0;
 }
 
 /* ---- the step ---- */
 
+static enum step end(struct delivery *d)
+{
+	close_sink(d);
+	d->ended = true;
+	return STEP_DONE;
+}
+
+/* Time to go: it fails, or it has been given its time and is between two batches. */
+static bool leaves_now(const struct delivery *d)
+{
+	int64_t leave_by = atomic_load(&d->leave_by);
+
+	if (!leave_by)
+		return false;
+	return !d->open || d->attempts || (d->accepted == d->n && d->record == atomic_load(&d->cursor) && os->mono() >= leave_by);
+}
+
 static enum step open_sink(struct delivery *d)
 {
 	struct tw_err e = { 0 };
-	int32_t rc = d->sink->open ? d->sink->open(d->node->self, &d->host, &e) : TW_OK;
+	int32_t rc = d->sink->open ? CALL(&d->call, d->sink->open(d->self, &d->host, &e)) : TW_OK;
 
 	if (rc == TW_E_IO || rc == TW_AGAIN)
 		return try_later(d, "cannot open", &e);
@@ -259,8 +307,12 @@ static enum step open_sink(struct delivery *d)
 static enum step flush_and_move(struct delivery *d, uint64_t record)
 {
 	struct tw_err e = { 0 };
-	int32_t rc = d->sink->flush ? d->sink->flush(d->node->self, &e) : TW_OK;
+	int32_t rc = d->sink->flush ? CALL(&d->call, d->sink->flush(d->self, &e)) : TW_OK;
 
+	if (rc == TW_E_FATAL || rc == TW_E_CONFIG)
+		return give_up(d, "flushing", &e);
+	if (rc < 0)
+		fall_back(d);
 	if (rc != TW_OK)
 		return try_later(d, "flushing", &e);
 	CRASH_POINT("delivery.flushed");
@@ -274,7 +326,7 @@ static enum step write_pending(struct delivery *d)
 {
 	struct tw_err e = { 0 };
 	uint32_t done = 0, n = d->n - d->accepted;
-	int32_t rc = d->sink->write(d->node->self, d->pending + d->accepted, n, &done, &e);
+	int32_t rc = CALL(&d->call, d->sink->write(d->self, d->pending + d->accepted, n, &done, &e));
 
 	CRASH_POINT("delivery.written");
 	if (done > n)
@@ -289,15 +341,12 @@ static enum step write_pending(struct delivery *d)
 		refuse(d, &e);
 		return STEP_MORE;
 	}
-	if (done)
-		d->attempts = d->pause_ms = 0;
 	if (rc == TW_E_FATAL || rc == TW_E_CONFIG)
 		return give_up(d, "writing", &e);
-	if (rc < 0) {
-		if (d->sink->close)
-			d->sink->close(d->node->self);
-		d->open = false;
-	}
+	if (rc < 0)
+		fall_back(d);
+	else if (done)
+		d->attempts = d->pause_ms = 0;
 	return try_later(d, "writing", &e);
 }
 
@@ -312,6 +361,8 @@ enum step delivery_step(struct delivery *d)
 		d->ended = true;
 		return STEP_FAILED;
 	}
+	if (leaves_now(d))
+		return end(d);
 	if (d->not_before && os->mono() < d->not_before)
 		return STEP_IDLE;
 	d->not_before = 0;
@@ -337,13 +388,7 @@ enum step delivery_step(struct delivery *d)
 	case TW_OK:
 		return STEP_MORE;
 	case TW_AGAIN:
-		if (!last)
-			return STEP_IDLE;
-		if (d->sink->close)
-			d->sink->close(d->node->self);
-		d->open = false;
-		d->ended = true;
-		return STEP_DONE;
+		return last || atomic_load(&d->leave_by) ? end(d) : STEP_IDLE;
 	default:
 		return give_up(d, "reading the alert log", &e);
 	}
@@ -362,6 +407,25 @@ int32_t delivery_pause_ms(const struct delivery *d)
 		return IDLE_MS;
 	left = (d->not_before - os->mono()) / 1000000 + 1;
 	return left < 1 ? 1 : left > PAUSE_MAX_MS ? PAUSE_MAX_MS : (int32_t)left;
+}
+
+void delivery_leave(struct delivery *d, int64_t deadline)
+{
+	atomic_store(&d->leave_by, deadline);
+	bell_ring(&d->bell);
+}
+
+bool delivery_over(const struct delivery *d)
+{
+	return d->ended || d->failed || atomic_load(&d->leave_by);
+}
+
+void delivery_move(struct delivery *d, const struct graph *g, const struct graph_node *node, struct recorder *recorder)
+{
+	d->graph = g;
+	d->node = node;
+	d->recorder = recorder;
+	d->number = recorder_sink(recorder, node->name, &d->bell, atomic_load(&d->cursor));
 }
 
 void delivery_hurry(struct delivery *d)

@@ -21,6 +21,14 @@ void delivery_free(struct delivery *);
 enum step delivery_step(struct delivery *);
 struct bell *delivery_bell(struct delivery *);
 int32_t delivery_pause_ms(const struct delivery *); /* after STEP_IDLE */
+/* Its sink is changed or removed by a reload: deliver what is there, at most until deadline (monotonic), and end. One
+ * that is failing ends at once; what it has not delivered waits behind its cursor. [any] */
+void delivery_leave(struct delivery *, int64_t deadline);
+/* It has ended, for good or ill. Only while its thread stands still. */
+bool delivery_over(const struct delivery *);
+/* The thread stands still and all cursors are on the disk: go on under another recorder, for the node that is the
+ * sink's in another graph. The sink itself stays open as it is. [control] */
+void delivery_move(struct delivery *, const struct graph *, const struct graph_node *, struct recorder *);
 /* The run is ending: give up after a few attempts instead of never. [any] */
 void delivery_hurry(struct delivery *);
 

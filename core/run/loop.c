@@ -3,6 +3,7 @@
  * Step, and sleep when there is nothing to do: a thread that waits gives its core away.
  */
 #include "run/loop.h"
+#include "run/death.h"
 #include <signal.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@ static void *run(void *arg)
 {
 	struct loop *l = arg;
 	enum step s = STEP_MORE;
+	void *stack = death_stack();
 
 	while (!atomic_load(&l->stop)) {
 		uint32_t seen = bell_read(l->bell);
@@ -19,6 +21,7 @@ static void *run(void *arg)
 		if (s == STEP_IDLE)
 			bell_wait(l->bell, seen, l->pause_ms(l->of));
 	}
+	death_stack_free(stack);
 	atomic_store(&l->result, (int)s);
 	atomic_store(&l->over, true);
 	if (l->ended)
@@ -33,8 +36,9 @@ int loop_start(struct loop *l, const char *name)
 	char short_name[16] = { 0 };
 	int rc;
 
-	/* Signals are the main thread's */
+	/* Signals are the main thread's, but for those that mean this one */
 	sigfillset(&all);
+	death_let_through(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 1024 * 1024);

@@ -2,7 +2,7 @@
  *
  * Running a planned graph: open the store, catch up, start a thread for every loop, and wait in libev for the end or a
  * signal. SIGINT and SIGTERM drain: sources stop, what they brought is judged, recorded and delivered. A second one
- * ends the process at once; the store is sound at any moment.
+ * ends the process at once; the store is sound at any moment. SIGHUP reloads the configuration, see reload.h.
  */
 #ifndef RUN_RUN_H
 #define RUN_RUN_H
@@ -14,13 +14,17 @@ struct run_options {
 	const struct graph *graph;
 	const char *dir;       /* of the store */
 	const char *recording; /* replay this tape instead of opening sources; NULL: run */
+	const char *const *config; /* files and folders of the graph, for a reload; n_config 0: it cannot be reloaded */
+	uint32_t n_config;
 	bool no_tape, rebuild;
+	bool takeover;         /* ask the process that has the store to stop, and go on in its place */
 	bool progress;         /* a bar on stderr, if the run has an end */
 	uint32_t batch;        /* 0: as configured */
+	uint32_t workers;      /* threads that judge; 0: as configured */
 };
 
 struct run_detector {
-	const char *name;
+	char *name;
 	uint64_t events, alerts, quiet, warming, scores, unkeyed, errors;
 	const char *const *counter_names; /* of the plugin, NULL-terminated, or NULL */
 	uint64_t counters[32];
@@ -31,7 +35,7 @@ struct run_summary {
 	uint64_t events, alerts, dead, skipped;
 	double seconds;
 	uint64_t peak_memory; /* bytes of resident memory */
-	struct run_detector *detectors;
+	struct run_detector *detectors; /* of every configuration there was, by name */
 	uint32_t n_detectors;
 	bool source_failed, sink_failed, interrupted;
 };

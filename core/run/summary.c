@@ -1,10 +1,81 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run says when it is over.
+ * Adding up what was done, and what a run says when it is over.
  */
-#include "run/progress.h"
-#include "run/run.h"
+#include "run/run_impl.h"
+#include <stdlib.h>
 #include <string.h>
+
+/* The row of that name, made when there is none; NULL: memory is out. */
+static struct run_detector *row_of(struct run_summary *s, const char *name)
+{
+	struct run_detector *grown;
+
+	for (uint32_t i = 0; i < s->n_detectors; i++)
+		if (!strcmp(s->detectors[i].name, name))
+			return &s->detectors[i];
+	grown = realloc(s->detectors, (s->n_detectors + 1) * sizeof *grown);
+	if (!grown)
+		return NULL;
+	s->detectors = grown;
+	grown[s->n_detectors] = (struct run_detector){ .name = strdup(name) };
+	return grown[s->n_detectors].name ? &grown[s->n_detectors++] : NULL;
+}
+
+static void add_detector(struct run_summary *s, const struct graph_node *node, const struct detector_stats *in)
+{
+	struct run_detector *d = row_of(s, node->name);
+	const char *const *counters = node->plugin->detector.counters;
+
+	if (!d)
+		return;
+	d->events += in->events;
+	d->alerts += in->alerts;
+	d->quiet += in->quiet;
+	d->warming += in->warming;
+	d->scores += in->scores;
+	d->unkeyed += in->unkeyed;
+	d->errors += in->errors;
+	d->quarantined = in->quarantined;
+	if (d->counter_names != counters) /* other code under the same name counts other things */
+		memset(d->counters, 0, sizeof d->counters);
+	d->counter_names = counters;
+	for (size_t i = 0; i < sizeof d->counters / sizeof *d->counters; i++)
+		d->counters[i] += in->counters[i];
+}
+
+void run_summary_add(struct run_summary *s, const struct machine *m, const struct machine *next)
+{
+	struct pipeline_stats ps;
+
+	pipeline_stats(m->pipeline, &ps);
+	s->events += ps.events;
+	s->alerts += ps.alerts;
+	s->dead += ps.dead;
+	for (uint32_t i = 0; i < m->n_sources; i++) {
+		struct pump_stats stats;
+		if (machine_has_source(next, m->sources[i]))
+			continue;
+		pump_stats(m->pumps[i], &stats);
+		s->skipped += stats.skipped;
+		s->source_failed |= !next && pump_failed(m->pumps[i]);
+	}
+	for (uint32_t i = 0; !next && i < m->n_sinks; i++)
+		s->sink_failed |= atomic_load(&m->sinks[i]->loop.result) == STEP_FAILED;
+	for (uint32_t i = 0; i < m->plan->graph->n_detectors; i++) {
+		struct detector_stats stats;
+		pipeline_detector(m->pipeline, i, &stats);
+		add_detector(s, graph_detector(m->plan->graph, i), &stats);
+	}
+}
+
+void run_summary_free(struct run_summary *s)
+{
+	for (uint32_t i = 0; i < s->n_detectors; i++)
+		free(s->detectors[i].name);
+	free(s->detectors);
+	*s = (struct run_summary){ 0 };
+}
 
 static void print_detector(const struct run_detector *d, int width, FILE *f)
 {

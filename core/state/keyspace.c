@@ -5,6 +5,7 @@
  */
 #include "state/keyspace.h"
 #include "base/hash.h"
+#include "event/event.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,21 +30,66 @@ static bool grow(void **p, uint32_t *cap, uint32_t need, size_t size)
 	return true;
 }
 
-void keyspace_init(struct keyspace *k, uint32_t fields, uint32_t max_keys, int64_t ttl, uint32_t level)
+int32_t keyspace_init(struct keyspace *k, uint32_t fields, uint32_t max_keys, int64_t ttl, uint32_t level,
+                      const struct intern *names, uint32_t n_shards)
 {
-	*k = (struct keyspace){ .fields = fields, .max_keys = max_keys ? max_keys : 1, .ttl = ttl, .level = level };
+	*k = (struct keyspace){ .fields = fields,
+		                .max_keys = max_keys ? max_keys : 1,
+		                .ttl = ttl,
+		                .level = level,
+		                .names = names,
+		                .n_shards = fields ? n_shards : 1 };
+	k->shards = calloc(k->n_shards, sizeof *k->shards);
+	return k->shards ? TW_OK : TW_E_FATAL;
 }
 
 void keyspace_free(struct keyspace *k)
 {
+	for (uint32_t i = 0; k->shards && i < k->n_shards; i++) {
+		free(k->shards[i].id);
+		free(k->shards[i].free);
+	}
+	free(k->shards);
 	free(k->keys);
 	free(k->free_ids);
 	free(k->direct);
 	free(k->hash_key);
 	free(k->hash_id);
-	free(k->gone);
 	free(k->dirty);
 	*k = (struct keyspace){ 0 };
+}
+
+/* ---- buckets and places ---- */
+
+static uint64_t hash_name(const struct keyspace *k, uint32_t name)
+{
+	return k->names ? hash_bytes(intern_name(k->names, name), intern_len(k->names, name)) : hash_u64(name);
+}
+
+/* By the texts: what a key is called is the same in every run. */
+static uint16_t bucket_of(const struct keyspace *k, uint32_t symbol, uint32_t account)
+{
+	uint64_t h = k->fields & 1 ? hash_name(k, symbol) : 0;
+
+	if (k->fields & 2)
+		h = hash_u64(h) ^ hash_name(k, account);
+	return (uint16_t)(hash_u64(h) % KEY_BUCKETS);
+}
+
+/* A place among the keys of the shard; 0: memory is out. */
+static uint32_t take_place(struct keyspace *k, uint32_t shard, uint32_t id)
+{
+	struct places *p = &k->shards[shard];
+	uint32_t place = p->n_free ? p->free[p->n_free - 1] : p->n + 1;
+
+	if (!grow((void **)&p->id, &p->cap_id, place + 1, sizeof *p->id))
+		return 0;
+	if (p->n_free)
+		p->n_free--;
+	else
+		p->n = place;
+	p->id[place] = id;
+	return place;
 }
 
 static uint64_t pair(uint32_t symbol, uint32_t account)
@@ -160,20 +206,27 @@ static void mark_dirty(struct keyspace *k, uint32_t id)
 	k->dirty[k->n_dirty++] = id;
 }
 
-static void tell_gone(struct keyspace *k, uint32_t at, uint32_t id)
+static void tell_gone(struct keyspace *k, uint32_t at, struct key *key)
 {
-	if (!grow((void **)&k->gone, &k->cap_gone, k->n_gone + 1, sizeof *k->gone)) {
+	struct gone *g = k->gone;
+
+	key->lost = true;
+	if (!g)
+		return;
+	if (!grow((void **)&g->list, &g->cap, g->n + 1, sizeof *g->list)) {
 		k->failed = true;
 		return;
 	}
-	k->gone[k->n_gone++] = (struct forgotten){ at, id };
+	g->list[g->n++] = (struct forgotten){ at, key_shard(k, key), key->place };
 }
 
 static void forget(struct keyspace *k, uint32_t id, uint32_t at)
 {
 	struct key *key = &k->keys[id];
+	struct places *p = &k->shards[key_shard(k, key)];
 
-	if (!grow((void **)&k->free_ids, &k->cap_free, k->n_free + 1, sizeof *k->free_ids)) {
+	if (!grow((void **)&k->free_ids, &k->cap_free, k->n_free + 1, sizeof *k->free_ids) ||
+	    !grow((void **)&p->free, &p->cap_free, p->n_free + 1, sizeof *p->free)) {
 		k->failed = true;
 		return;
 	}
@@ -182,12 +235,14 @@ static void forget(struct keyspace *k, uint32_t id, uint32_t at)
 	else
 		k->direct[k->fields == 1 ? key->symbol : k->fields == 2 ? key->account : 0] = 0;
 	mark_dirty(k, id);
+	tell_gone(k, at, key);
+	p->free[p->n_free++] = key->place;
+	p->id[key->place] = 0;
 	key->live = false;
-	key->symbol = key->account = 0;
+	key->symbol = key->account = key->place = 0;
 	k->free_ids[k->n_free++] = id;
 	k->live--;
 	k->evicted++;
-	tell_gone(k, at, id);
 }
 
 struct age {
@@ -224,14 +279,31 @@ static void make_room(struct keyspace *k, uint32_t at)
 	free(ages);
 }
 
+/* What belongs to the key under this id: its place, and the way to find it. */
+static bool settle(struct keyspace *k, uint32_t id, struct key *key)
+{
+	key->bucket = bucket_of(k, key->symbol, key->account);
+	if (!grow((void **)&k->keys, &k->cap, id + 1, sizeof *k->keys) || !link_key(k, key->symbol, key->account, id))
+		return false;
+	key->place = take_place(k, key_shard(k, key), id);
+	if (!key->place)
+		return false;
+	key->lost = k->keys[id].lost;
+	key->dirty = k->keys[id].dirty;
+	k->keys[id] = *key;
+	k->live++;
+	return true;
+}
+
 static uint32_t add_key(struct keyspace *k, uint32_t symbol, uint32_t account, int64_t ts, uint32_t at)
 {
+	struct key key = { .symbol = symbol, .account = account, .last_ts = ts, .live = true };
 	uint32_t id;
 
-	if (k->live >= k->max_keys)
+	if (k->live >= k->max_keys && !k->restoring)
 		make_room(k, at);
 	id = k->n_free ? k->free_ids[k->n_free - 1] : k->n + 1;
-	if (!grow((void **)&k->keys, &k->cap, id + 1, sizeof *k->keys) || !link_key(k, symbol, account, id)) {
+	if (!settle(k, id, &key)) {
 		k->failed = true;
 		return 0;
 	}
@@ -239,8 +311,6 @@ static uint32_t add_key(struct keyspace *k, uint32_t symbol, uint32_t account, i
 		k->n_free--;
 	else
 		k->n = id;
-	k->keys[id] = (struct key){ .symbol = symbol, .account = account, .last_ts = ts, .live = true, .dirty = k->keys[id].dirty };
-	k->live++;
 	mark_dirty(k, id);
 	return id;
 }
@@ -250,7 +320,13 @@ uint32_t keyspace_touch(struct keyspace *k, uint32_t symbol, uint32_t account, i
 	uint32_t id;
 	struct key *key;
 
-	if (((k->fields & 1) && !symbol) || ((k->fields & 2) && !account))
+	if (!(k->fields & 1)) /* the rest of the event is not part of the key */
+		symbol = 0;
+	else if (!symbol)
+		return 0;
+	if (!(k->fields & 2))
+		account = 0;
+	else if (!account)
 		return 0;
 	id = find(k, symbol, account);
 	if (!id)
@@ -258,7 +334,7 @@ uint32_t keyspace_touch(struct keyspace *k, uint32_t symbol, uint32_t account, i
 	key = &k->keys[id];
 	if (k->ttl && ts > key->last_ts && (uint64_t)ts - (uint64_t)key->last_ts > (uint64_t)k->ttl) {
 		k->expired++;
-		tell_gone(k, at, id);
+		tell_gone(k, at, key);
 	}
 	if (ts > key->last_ts)
 		key->last_ts = ts;
@@ -285,13 +361,14 @@ int32_t keyspace_restore(struct keyspace *k, uint32_t id, const unsigned char *v
 	memcpy(&key.account, value + 12, 4);
 	if (key.symbol > max_name || key.account > max_name)
 		return TW_E_DATA;
-	if (!grow((void **)&k->keys, &k->cap, id + 1, sizeof *k->keys) || k->keys[id].live ||
-	    !link_key(k, key.symbol, key.account, id))
+	if (!(k->fields & 1))
+		key.symbol = 0;
+	if (!(k->fields & 2))
+		key.account = 0;
+	if ((id < k->cap && k->keys[id].live) || !settle(k, id, &key))
 		return TW_E_DATA;
-	k->keys[id] = key;
 	if (id > k->n)
 		k->n = id;
-	k->live++;
 	return TW_OK;
 }
 
@@ -303,5 +380,7 @@ int32_t keyspace_restored(struct keyspace *k)
 				return TW_E_FATAL;
 			k->free_ids[k->n_free++] = id;
 		}
-	return TW_OK;
+	while (k->live > k->max_keys && !k->failed)
+		make_room(k, 0);
+	return k->failed ? TW_E_FATAL : TW_OK;
 }

@@ -21,7 +21,7 @@ struct sink_cursor {
 	const char *name;
 	struct bell *wake;
 	_Atomic uint64_t record;
-	uint64_t stored;
+	uint64_t taken, stored; /* taken: goes with the group */
 };
 
 struct recorder {
@@ -212,7 +212,6 @@ static int32_t commit_alerts(struct recorder *r, struct tw_err *e)
 	struct block blocks[COMMITS];
 	struct cursor cursors[MAX_SINKS];
 	struct alert_commit a = { .blocks = blocks, .cursors = cursors };
-	uint64_t moved[MAX_SINKS];
 	int32_t rc;
 
 	a.complete = store_complete(r->store);
@@ -223,17 +222,15 @@ static int32_t commit_alerts(struct recorder *r, struct tw_err *e)
 		if (c->complete > a.complete)
 			a.complete = c->complete;
 	}
-	for (uint32_t i = 0; i < r->n_sinks; i++) {
-		moved[i] = atomic_load(&r->sinks[i].record);
-		if (moved[i] != r->sinks[i].stored)
-			cursors[a.n_cursors++] = (struct cursor){ r->sinks[i].name, moved[i] };
-	}
+	for (uint32_t i = 0; i < r->n_sinks; i++)
+		if (r->sinks[i].taken != r->sinks[i].stored)
+			cursors[a.n_cursors++] = (struct cursor){ r->sinks[i].name, r->sinks[i].taken };
 	if (!a.n_blocks && !a.n_cursors && a.complete == store_complete(r->store))
 		return TW_OK;
 	rc = store_commit_alerts(r->store, &a, e);
 	if (rc == TW_OK) {
 		for (uint32_t i = 0; i < r->n_sinks; i++)
-			r->sinks[i].stored = moved[i];
+			r->sinks[i].stored = r->sinks[i].taken;
 		r->cursors_at = os->mono();
 	}
 	return rc;
@@ -273,8 +270,12 @@ static int32_t commit_group(struct recorder *r, struct tw_err *e)
 	if (!r->store)
 		return TW_OK;
 	CRASH_POINT("recorder.before_tape");
-	if (!r->tape_done)
+	if (!r->tape_done) {
+		/* Before the refused records are counted: a cursor that passes one must not be durable before its dead letter. */
+		for (uint32_t i = 0; i < r->n_sinks; i++)
+			r->sinks[i].taken = atomic_load(&r->sinks[i].record);
 		rc = commit_tape(r, e);
+	}
 	if (rc != TW_OK)
 		return rc;
 	r->tape_done = true;
@@ -454,7 +455,7 @@ uint32_t recorder_sink(struct recorder *r, const char *name, struct bell *wake, 
 
 	s->name = name;
 	s->wake = wake;
-	s->stored = start;
+	s->taken = s->stored = start;
 	atomic_store(&s->record, start);
 	return r->n_sinks++;
 }

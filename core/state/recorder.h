@@ -36,7 +36,7 @@ struct commit {
 	struct position *positions; /* by number of the source; source NULL: unchanged */
 	uint32_t n_positions;
 	struct dead_letter *dead;
-	uint32_t n_dead;
+	uint32_t n_dead, cap_dead; /* cap_dead: 0 means COMMIT_DEAD */
 	struct arena texts;
 	struct snapshot *snapshot; /* NULL: none; the recorder frees it */
 	bool last;                 /* nothing comes after it */

@@ -195,6 +195,9 @@ int32_t sources_load(struct store *, const struct segment *, struct tw_err *);
 /* ---- retain.c ---- */
 /* What an interrupted store_retain() left; is the tape there from the checkpoint on? For the writer, after opening. */
 int32_t retain_resume(struct store *, struct tw_err *);
+/* ---- retain_alerts.c ---- */
+/* Records through `passed` may go. TW_AGAIN: some went. *held: the oldest are due and may not. */
+int32_t retain_alerts(struct store *, const struct retention *, uint64_t passed, bool *held, struct tw_err *);
 /* Number of the first record of the alert log that is kept. */
 int32_t alerts_first(const struct file *, MDB_txn *, uint64_t *ret, struct tw_err *);
 

@@ -7,12 +7,15 @@
 #include <string.h>
 
 #define PAGE_SLOTS 64u
+#define PAGE_BYTES (1u << 20) /* of large slots a page holds fewer: there is a page at least per shard and instance */
 
 void table_init(struct table *t, uint32_t state_size)
 {
-	*t = (struct table){ .state_size = state_size,
-		             .stride = (uint32_t)sizeof(struct slot) + ((state_size + 15u) & ~15u),
-		             .used = PAGE_SLOTS };
+	uint32_t stride = (uint32_t)sizeof(struct slot) + ((state_size + 15u) & ~15u);
+	uint32_t fit = PAGE_BYTES / stride;
+
+	*t = (struct table){ .state_size = state_size, .stride = stride, .page_slots = fit < PAGE_SLOTS ? fit : PAGE_SLOTS };
+	t->used = t->page_slots;
 }
 
 void table_free(struct table *t)
@@ -51,16 +54,16 @@ static struct slot *take(struct table *t)
 	struct slot *s = t->free_list;
 
 	if (s) {
-		t->free_list = (struct slot *)(uintptr_t)s->reserved[0];
+		t->free_list = (struct slot *)(uintptr_t)s->reserved;
 		return s;
 	}
-	if (t->used == PAGE_SLOTS) {
+	if (t->used == t->page_slots) {
 		unsigned char **pages = realloc(t->pages, (t->n_pages + 1) * sizeof *pages);
 		if (!pages)
 			return NULL;
 		t->pages = pages;
 		/* 64-byte alignment: headers on a cache line of their own */
-		pages[t->n_pages] = aligned_alloc(64, ((size_t)PAGE_SLOTS * t->stride + 63u) & ~(size_t)63u);
+		pages[t->n_pages] = aligned_alloc(64, ((size_t)t->page_slots * t->stride + 63u) & ~(size_t)63u);
 		if (!pages[t->n_pages])
 			return NULL;
 		t->n_pages++;
@@ -114,10 +117,16 @@ void table_drop(struct table *t, uint32_t key)
 
 	if (!s)
 		return;
-	if (!s->dirty)
-		(void)note_dirty(t, key);
 	t->by_key[key] = NULL;
-	s->reserved[0] = (uint64_t)(uintptr_t)t->free_list;
+	s->reserved = (uint64_t)(uintptr_t)t->free_list;
 	t->free_list = s;
 	t->live--;
+}
+
+void table_clear(struct table *t)
+{
+	uint32_t state_size = t->state_size;
+
+	table_free(t);
+	table_init(t, state_size);
 }

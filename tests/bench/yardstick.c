@@ -32,7 +32,7 @@ int main(int argc, char **argv)
 	struct stat st;
 	char *from, *to;
 	size_t len = 0, lines = 0;
-	int fd = argc == 2 ? open(argv[1], O_RDONLY | O_CLOEXEC) : -1;
+	int fd = argc == 2 ? open(argv[1], O_RDONLY | O_CLOEXEC) : -1, rc = 1;
 
 	if (fd < 0 || fstat(fd, &st) != 0) {
 		fprintf(stderr, "usage: yardstick FILE\n");
@@ -41,7 +41,7 @@ int main(int argc, char **argv)
 	from = malloc((size_t)st.st_size + 1);
 	to = malloc((size_t)st.st_size + 1);
 	if (!from || !to)
-		return 1;
+		goto out;
 	memset(to, 1, (size_t)st.st_size + 1); /* touched before it is timed */
 	for (ssize_t n; len < (size_t)st.st_size && (n = read(fd, from + len, (size_t)st.st_size - len)) > 0;)
 		len += (size_t)n;
@@ -58,8 +58,10 @@ int main(int argc, char **argv)
 	qsort(copied, ROUNDS, sizeof *copied, by_value);
 	qsort(counted, ROUNDS, sizeof *counted, by_value);
 	printf("memcpy %.6f lines %.6f count %zu\n", copied[ROUNDS / 2], counted[ROUNDS / 2], lines / ROUNDS);
+	rc = 0;
+out:
 	free(from);
 	free(to);
 	close(fd);
-	return 0;
+	return rc;
 }

@@ -449,8 +449,10 @@ void detector_kit_expect(const struct detector_kit *k, const struct kit_expected
 {
 	for (uint32_t i = 0; i < n || i < k->n_alerts; i++) {
 		const struct kit_alert *a = i < k->n_alerts ? &k->alerts[i] : NULL;
-		if (!a || (i < n && want[i].event < a->event))
+		if (!a || (i < n && want[i].event < a->event)) {
 			fail_msg("no alert about event %u, expected score %.9g", want[i].event, want[i].score);
+			return;
+		}
 		if (i >= n || want[i].event != a->event)
 			fail_msg("alert about event %u that is not due: %s", a->event, a->text);
 		if (want[i].type && strcmp(want[i].type, a->type))

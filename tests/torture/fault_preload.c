@@ -86,8 +86,10 @@ static void read_fault(const char *text)
 		if (strlen(call_names[i]) == (size_t)(colon - text) &&
 		    !strncmp(text, call_names[i], strlen(call_names[i])))
 			call = i;
-	if (call < 0)
+	if (call < 0) {
 		die("TW_FAULT begins with write:, sync: or alloc:");
+		return;
+	}
 	faults[call].at = strtoull(colon + 1, &end, 10);
 	faults[call].on = *end == '+';
 	end += faults[call].on;

@@ -5,10 +5,12 @@
 #include "bus/bell.h"
 #include "bus/ring.h"
 #include "bus/timers.h"
+#include "event/event.h"
 #include "state/keyspace.h"
 #include "state/table.h"
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,7 +199,7 @@ static void keys_get_dense_numbers_in_order_of_first_sight(void **state)
 	struct keyspace k;
 
 	(void)state;
-	keyspace_init(&k, 3, 100, 0, 0);
+	assert_int_equal(keyspace_init(&k, 3, 100, 0, 0, NULL, 1), TW_OK);
 	assert_int_equal(keyspace_touch(&k, 5, 9, 10, 0), 1);
 	assert_int_equal(keyspace_touch(&k, 9, 5, 10, 1), 2);
 	assert_int_equal(keyspace_touch(&k, 5, 9, 11, 2), 1);
@@ -209,33 +211,39 @@ static void keys_get_dense_numbers_in_order_of_first_sight(void **state)
 static void the_key_not_seen_for_longest_goes_when_there_is_one_too_many(void **state)
 {
 	struct keyspace k;
+	struct gone gone = { 0 };
 
 	(void)state;
-	keyspace_init(&k, 1, 3, 0, 0);
+	assert_int_equal(keyspace_init(&k, 1, 3, 0, 0, NULL, 1), TW_OK);
+	keyspace_begin(&k, &gone);
 	(void)keyspace_touch(&k, 1, 0, 10, 0);
 	(void)keyspace_touch(&k, 2, 0, 11, 1);
 	(void)keyspace_touch(&k, 3, 0, 12, 2);
 	(void)keyspace_touch(&k, 1, 0, 13, 3); /* 2 is the oldest now */
 	assert_int_equal(keyspace_touch(&k, 4, 0, 14, 4), 2);
-	assert_int_equal(k.n_gone, 1);
-	assert_int_equal(k.gone[0].id, 2);
-	assert_int_equal(k.gone[0].at, 4);
+	assert_int_equal(gone.n, 1);
+	assert_int_equal(gone.list[0].place, 2);
+	assert_int_equal(gone.list[0].at, 4);
 	assert_int_equal(k.live, 3);
 	keyspace_free(&k);
+	free(gone.list);
 }
 
 static void a_key_that_comes_back_after_its_ttl_begins_anew(void **state)
 {
 	struct keyspace k;
+	struct gone gone = { 0 };
 
 	(void)state;
-	keyspace_init(&k, 2, 10, 100, 0);
+	assert_int_equal(keyspace_init(&k, 2, 10, 100, 0, NULL, 1), TW_OK);
+	keyspace_begin(&k, &gone);
 	assert_int_equal(keyspace_touch(&k, 0, 7, 1000, 0), 1);
 	assert_int_equal(keyspace_touch(&k, 0, 7, 1100, 1), 1);
-	assert_int_equal(k.n_gone, 0);
+	assert_int_equal(gone.n, 0);
 	assert_int_equal(keyspace_touch(&k, 0, 7, 1201, 2), 1);
-	assert_int_equal(k.n_gone, 1);
+	assert_int_equal(gone.n, 1);
 	keyspace_free(&k);
+	free(gone.list);
 }
 
 static void a_restored_keyspace_gives_the_same_numbers(void **state)
@@ -244,8 +252,8 @@ static void a_restored_keyspace_gives_the_same_numbers(void **state)
 	unsigned char value[KEY_VALUE_BYTES];
 
 	(void)state;
-	keyspace_init(&a, 3, 1000, 0, 0);
-	keyspace_init(&b, 3, 1000, 0, 0);
+	assert_int_equal(keyspace_init(&a, 3, 1000, 0, 0, NULL, 1), TW_OK);
+	assert_int_equal(keyspace_init(&b, 3, 1000, 0, 0, NULL, 8), TW_OK); /* however the keys are dealt */
 	for (uint32_t i = 1; i <= 500; i++)
 		(void)keyspace_touch(&a, i, i % 7 + 1, i, 0);
 	for (uint32_t id = 1; id <= a.n; id++) {
@@ -262,11 +270,12 @@ static void a_restored_keyspace_gives_the_same_numbers(void **state)
 static void many_keys_come_and_go_without_growing(void **state)
 {
 	struct keyspace k;
+	struct gone gone = { 0 };
 
 	(void)state;
-	keyspace_init(&k, 3, 64, 0, 0);
+	assert_int_equal(keyspace_init(&k, 3, 64, 0, 0, NULL, 4), TW_OK);
 	for (uint32_t i = 1; i <= 20000; i++) {
-		keyspace_begin(&k);
+		keyspace_begin(&k, &gone);
 		assert_int_not_equal(keyspace_touch(&k, i, 1, i, 0), 0);
 		k.n_dirty = 0;
 		assert_true(k.live <= 64);
@@ -275,6 +284,82 @@ static void many_keys_come_and_go_without_growing(void **state)
 		assert_true(k.live <= 64);
 	}
 	assert_true(k.n <= 64);
+	for (uint32_t s = 0; s < 4; s++)
+		assert_true(k.shards[s].n <= 64);
+	keyspace_free(&k);
+	free(gone.list);
+}
+
+static void fields_that_are_not_part_of_the_key_are_left_out_of_it(void **state)
+{
+	struct keyspace k;
+	unsigned char value[KEY_VALUE_BYTES];
+	uint32_t names[2];
+
+	(void)state;
+	assert_int_equal(keyspace_init(&k, 1, 100, 0, 0, NULL, 1), TW_OK);
+	assert_int_equal(keyspace_touch(&k, 5, 9, 10, 0), 1);
+	assert_int_equal(keyspace_touch(&k, 5, 8, 10, 1), 1);
+	keyspace_value(&k, 1, value);
+	memcpy(names, value + 8, sizeof names);
+	assert_int_equal(names[0], 5);
+	assert_int_equal(names[1], 0);
+	keyspace_free(&k);
+}
+
+/* ---- shards ---- */
+
+static uint32_t shard_of_text(const char *text, uint32_t filler, uint32_t n_shards)
+{
+	struct intern *names = intern_new(1000);
+	struct keyspace k;
+	char other[16];
+	uint32_t id, shard;
+
+	for (uint32_t i = 0; i < filler; i++) { /* so that the text gets another number */
+		(void)snprintf(other, sizeof other, "other%u", i);
+		assert_int_not_equal(intern_id(names, other, strlen(other)), 0);
+	}
+	assert_int_equal(keyspace_init(&k, 2, 100, 0, 0, names, n_shards), TW_OK);
+	id = keyspace_touch(&k, 0, intern_id(names, text, strlen(text)), 10, 0);
+	shard = key_shard(&k, &k.keys[id]);
+	keyspace_free(&k);
+	intern_free(names);
+	return shard;
+}
+
+static void a_key_goes_to_the_same_shard_whatever_number_its_text_has(void **state)
+{
+	(void)state;
+	for (uint32_t n_shards = 1; n_shards <= 256; n_shards *= 4)
+		for (int i = 0; i < 20; i++) {
+			char text[16];
+			(void)snprintf(text, sizeof text, "account%d", i);
+			uint32_t shard = shard_of_text(text, 0, n_shards);
+			assert_true(shard < n_shards);
+			assert_int_equal(shard_of_text(text, 77, n_shards), shard);
+		}
+}
+
+static void places_are_dense_within_each_shard_and_lead_back_to_the_key(void **state)
+{
+	struct keyspace k;
+	uint32_t sum = 0;
+
+	(void)state;
+	assert_int_equal(keyspace_init(&k, 1, 100000, 0, 0, NULL, 12), TW_OK);
+	for (uint32_t i = 1; i <= 12000; i++)
+		assert_int_equal(keyspace_touch(&k, i, 0, i, 0), i);
+	for (uint32_t s = 0; s < 12; s++) {
+		sum += k.shards[s].n;
+		assert_in_range(k.shards[s].n, 800, 1200); /* 1000 expected, 30 is one deviation */
+		for (uint32_t place = 1; place <= k.shards[s].n; place++) {
+			const struct key *key = &k.keys[k.shards[s].id[place]];
+			assert_int_equal(key->place, place);
+			assert_int_equal(key_shard(&k, key), s);
+		}
+	}
+	assert_int_equal(sum, 12000);
 	keyspace_free(&k);
 }
 
@@ -293,6 +378,9 @@ int main(void)
 		cmocka_unit_test(a_key_that_comes_back_after_its_ttl_begins_anew),
 		cmocka_unit_test(a_restored_keyspace_gives_the_same_numbers),
 		cmocka_unit_test(many_keys_come_and_go_without_growing),
+		cmocka_unit_test(fields_that_are_not_part_of_the_key_are_left_out_of_it),
+		cmocka_unit_test(a_key_goes_to_the_same_shard_whatever_number_its_text_has),
+		cmocka_unit_test(places_are_dense_within_each_shard_and_lead_back_to_the_key),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

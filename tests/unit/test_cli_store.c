@@ -193,7 +193,7 @@ static void mistakes_have_a_sentence_and_exit_code_2(void **state)
 	check_error(run("alerts", "--severity", "awful", NULL), CLI_USAGE, "'awful' is none of info");
 	check_error(run("alerts", "--since", "once", NULL), CLI_USAGE, "'once' is no time");
 	check_error(run("alerts", "-d", "/nonexistent", NULL), CLI_USAGE, "there is no store in /nonexistent");
-	check_error(run("tape", NULL), CLI_USAGE, "say what: info, cat or verify");
+	check_error(run("tape", NULL), CLI_USAGE, "say what: info, cat, verify, export or import");
 	check_error(run("tape", "inf", NULL), CLI_USAGE, "did you mean 'info'?");
 	check_error(run("tape", "cat", "/nonexistent", NULL), CLI_USAGE, "there is no /nonexistent");
 	check_error(run("tape", "cat", "--kind", "quotes", NULL), CLI_USAGE, "did you mean 'quote'?");

@@ -56,8 +56,8 @@ static void bind_map(struct bound *b, const char *flow)
 	memset(b, 0, sizeof *b);
 	parse_text(&b->p, yaml);
 	const struct binding bindings[] = {
-		{plugin_options, sizeof *plugin_options, &b->plugin},
-		{ host_options,  sizeof *host_options,   &b->host  },
+		{ plugin_options, sizeof *plugin_options, &b->plugin },
+		{ host_options, sizeof *host_options, &b->host },
 	};
 	b->mistakes = options_bind(at(&b->p.config, "detectors", "d", NULL), bindings, 2, skip, "detector 'd'",
 				   &b->p.arena, &b->p.report);
@@ -281,9 +281,9 @@ struct longer_row {
 static void rows_may_be_longer_than_ours(void **state)
 {
 	static const struct longer_row table[] = {
-		{TW_INT(struct host_self, severity, "1", NULL, NULL, "one"), "1.0" },
-		{ TW_INT(struct host_self,                   window,                       "2", NULL, NULL, "two"), "1.0" },
-		{ TW_END,                  NULL                        },
+		{ TW_INT(struct host_self, severity, "1", NULL, NULL, "one"), "1.0" },
+		{ TW_INT(struct host_self, window, "2", NULL, NULL, "two"), "1.0" },
+		{ TW_END, NULL },
 	};
 	struct report r = { 0 };
 	struct arena a = { 0 };
@@ -341,8 +341,8 @@ static void the_lint_finds_what_is_wrong_with_a_table(void **state)
 	lint_says((struct tw_option){ "w", "c", "a|b", NULL, "h", TW_T_ENUM, 0 },
 		  "option 'w': the default is at fault: 'c' is not one of a or b");
 	const struct tw_option twice[] = {
-		{"w",  "1", NULL, NULL, "h", TW_T_INT, 0},
-		{ "w", "1", NULL, NULL, "h", TW_T_INT, 8},
+		{ "w", "1", NULL, NULL, "h", TW_T_INT, 0 },
+		{ "w", "1", NULL, NULL, "h", TW_T_INT, 8 },
 		TW_END,
 	};
 	struct arena a = { 0 };

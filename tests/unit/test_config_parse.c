@@ -170,10 +170,10 @@ static void broken_yaml_is_reported_with_place_and_line(void **state)
 	static const struct {
 		const char *yaml, *line;
 	} cases[] = {
-		{"host:\n  a: \"x\n",   "    2 |   a: \"x\n" },
-		{ "host:\n\ta: 1\n",    "    2 | \ta: 1\n"   },
-		{ "host:\n  a: x: y\n", "    2 |   a: x: y\n"},
-		{ "host:\n  a: @x\n",   "    2 |   a: @x\n"  },
+		{ "host:\n  a: \"x\n", "    2 |   a: \"x\n" },
+		{ "host:\n\ta: 1\n", "    2 | \ta: 1\n" },
+		{ "host:\n  a: x: y\n", "    2 |   a: x: y\n" },
+		{ "host:\n  a: @x\n", "    2 |   a: @x\n" },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

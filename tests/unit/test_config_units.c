@@ -12,26 +12,26 @@ static void durations_are_exact(void **state)
 		const char *text;
 		int64_t ns;
 	} good[] = {
-		{"0",                      0							    },
-		{ "0s",                    0							    },
-		{ "1ns",                   1							    },
-		{ "250us",                 250000						       },
-		{ "250ms",                 250000000						    },
-		{ "10s",                   10 * S						       },
-		{ "10 s",                  10 * S						       },
-		{ "5m",                    300 * S						      },
-		{ "2h",                    7200 * S						     },
-		{ "1d",                    86400 * S						    },
-		{ "1w",                    604800 * S						   },
-		{ "1h30m",                 5400 * S						     },
-		{ "1h 30m",                5400 * S						     },
-		{ "1w2d3h4m5s6ms7us8ns",   604800 * S + 2 * 86400 * S + 3 * 3600 * S + 245 * S + 6007008},
-		{ "1.5s",                  1500000000						   },
-		{ "0.000000001s",          1							    },
-		{ "1.5h",                  5400 * S						     },
-		{ "-2s",                   -2 * S						       },
-		{ "9223372036854775807ns", INT64_MAX                                                    },
-		{ "15250w",                604800 * S * 15250                                           },
+		{ "0", 0 },
+		{ "0s", 0 },
+		{ "1ns", 1 },
+		{ "250us", 250000 },
+		{ "250ms", 250000000 },
+		{ "10s", 10 * S },
+		{ "10 s", 10 * S },
+		{ "5m", 300 * S },
+		{ "2h", 7200 * S },
+		{ "1d", 86400 * S },
+		{ "1w", 604800 * S },
+		{ "1h30m", 5400 * S },
+		{ "1h 30m", 5400 * S },
+		{ "1w2d3h4m5s6ms7us8ns", 604800 * S + 2 * 86400 * S + 3 * 3600 * S + 245 * S + 6007008 },
+		{ "1.5s", 1500000000 },
+		{ "0.000000001s", 1 },
+		{ "1.5h", 5400 * S },
+		{ "-2s", -2 * S },
+		{ "9223372036854775807ns", INT64_MAX },
+		{ "15250w", 604800 * S * 15250 },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -86,18 +86,12 @@ static void sizes_are_exact(void **state)
 		const char *text;
 		int64_t bytes;
 	} good[] = {
-		{"0",              0			   },
-                { "17",            17                          },
-		{ "17B",           17                          },
-                { "64KiB",         65536                       },
-		{ "10MB",          10000000                    },
-                { "1GB",           1000000000                  },
-		{ "2 KB",          2000                        },
-                { "2kB",           2000                        },
-		{ "1MiB",          1048576                     },
-                { "1GiB",          1073741824                  },
-		{ "1.5KiB",        1536                        },
-                { "8589934591GiB", INT64_C(9223372035781033984)},
+		{ "0", 0 },           { "17", 17 },
+		{ "17B", 17 },        { "64KiB", 65536 },
+		{ "10MB", 10000000 }, { "1GB", 1000000000 },
+		{ "2 KB", 2000 },     { "2kB", 2000 },
+		{ "1MiB", 1048576 },  { "1GiB", 1073741824 },
+		{ "1.5KiB", 1536 },   { "8589934591GiB", INT64_C(9223372035781033984) },
 	};
 	static const char *const bad[] = {
 		"",       "B",           "-1",  "1.5",    "1.5B",          "1TB",       "1k",
@@ -122,17 +116,17 @@ static void printed_durations_read_back(void **state)
 		int64_t ns;
 		const char *text;
 	} cases[] = {
-		{0,               "0s"                   },
-		{ 5 * S,          "5s"                   },
-		{ 90 * S,         "90s"                  },
-		{ 3600 * S,       "1h"                   },
-		{ 5400 * S,       "90m"                  },
-		{ 86400 * S,      "1d"                   },
-		{ 1500000000,     "1500ms"               },
-		{ 1,              "1ns"                  },
-		{ -2 * S,         "-2s"                  },
-		{ 14 * 86400 * S, "2w"                   },
-		{ INT64_MAX,      "9223372036854775807ns"},
+		{ 0, "0s" },
+		{ 5 * S, "5s" },
+		{ 90 * S, "90s" },
+		{ 3600 * S, "1h" },
+		{ 5400 * S, "90m" },
+		{ 86400 * S, "1d" },
+		{ 1500000000, "1500ms" },
+		{ 1, "1ns" },
+		{ -2 * S, "-2s" },
+		{ 14 * 86400 * S, "2w" },
+		{ INT64_MAX, "9223372036854775807ns" },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -152,12 +146,8 @@ static void a_stretch_is_time_or_events(void **state)
 		int64_t ns;
 		uint64_t events;
 	} good[] = {
-		{"0",           0,       0  },
-                { "5m",         300 * S, 0  },
-                { "100 events", 0,       100},
-		{ "100events",  0,       100},
-                { "1 event",    0,       1  },
-                { "100ev",      0,       100},
+		{ "0", 0, 0 },           { "5m", 300 * S, 0 }, { "100 events", 0, 100 },
+		{ "100events", 0, 100 }, { "1 event", 0, 1 },  { "100ev", 0, 100 },
 	};
 	static const char *const bad[] = {
 		"", "100", "events", "-5m", "-5 events", "1.5 events", "5 evs", "100  events"
@@ -182,18 +172,18 @@ static void the_nearest_word_is_found(void **state)
 	static const struct {
 		const char *word, *found;
 	} cases[] = {
-		{"windw",       "window"   },
-		{ "widnow",     "window"   },
-		{ "Window",     "window"   },
-		{ "PATH",       "path"     },
-		{ "treshhold",  "threshold"},
-		{ "trehsholdd", "threshold"},
-		{ "pth",        "path"     },
-		{ "input",      "inputs"   },
-		{ "colour",     NULL       },
-		{ "x",          NULL       },
-		{ "",           NULL       },
-		{ "pluto",      NULL       },
+		{ "windw", "window" },
+		{ "widnow", "window" },
+		{ "Window", "window" },
+		{ "PATH", "path" },
+		{ "treshhold", "threshold" },
+		{ "trehsholdd", "threshold" },
+		{ "pth", "path" },
+		{ "input", "inputs" },
+		{ "colour", NULL },
+		{ "x", NULL },
+		{ "", NULL },
+		{ "pluto", NULL },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -221,23 +211,12 @@ static void globs_match(void **state)
 		const char *glob, *text;
 		bool match;
 	} cases[] = {
-		{"EUR*",   "EURUSD",   true },
-                { "EUR*",  "USDEUR",   false},
-                { "*USD",  "EURUSD",   true },
-		{ "*",     "",         true },
-                { "?",     "",         false},
-                { "?",     "\xc3\xa9", true },
-		{ "??",    "\xc3\xa9", false},
-                { "a*b*c", "axxbyyc",  true },
-                { "a*b*c", "axxbyy",   false},
-		{ "a[b]",  "a[b]",     true },
-                { "a[b]",  "ab",       false},
-                { "",      "",         true },
-		{ "",      "a",        false},
-                { "*a*",   "bab",      true },
-                { "a?c",   "abc",      true },
-		{ "**",    "x",        true },
-                { "eur*",  "EURUSD",   false},
+		{ "EUR*", "EURUSD", true },  { "EUR*", "USDEUR", false },  { "*USD", "EURUSD", true },
+		{ "*", "", true },           { "?", "", false },           { "?", "\xc3\xa9", true },
+		{ "??", "\xc3\xa9", false }, { "a*b*c", "axxbyyc", true }, { "a*b*c", "axxbyy", false },
+		{ "a[b]", "a[b]", true },    { "a[b]", "ab", false },      { "", "", true },
+		{ "", "a", false },          { "*a*", "bab", true },       { "a?c", "abc", true },
+		{ "**", "x", true },         { "eur*", "EURUSD", false },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

@@ -7,10 +7,7 @@
 static void alerts_and_cursors_come_back(void **state)
 {
 	struct store *s = open_store(NULL);
-	struct cursor k[2] = {
-		{"console", 3},
-                { "file",   7}
-	};
+	struct cursor k[2] = { { "console", 3 }, { "file", 7 } };
 	struct alert_commit c = { .complete = 40, .cursors = k, .n_cursors = 2 };
 	struct log_reader *r;
 	struct block b;
@@ -135,20 +132,12 @@ static struct store *judged_store(void)
 static void checkpoints_replace_delete_and_forget(void **state)
 {
 	static const struct state_value first[] = {
-		{1,  300, "three hundred", 13},
-                { 1, 2,   "two",           3 },
-                { 0, 7,   "seven",         5 },
-                { 2, 1,   "",              0 }
+		{ 1, 300, "three hundred", 13 }, { 1, 2, "two", 3 }, { 0, 7, "seven", 5 }, { 2, 1, "", 0 }
 	};
 	static const struct state_value delta[] = {
-		{1,  2, "TWO!",  4},
-                { 0, 7, NULL,    0},
-                { 9, 9, NULL,    0},
-                { 1, 3, "three", 5}
+		{ 1, 2, "TWO!", 4 }, { 0, 7, NULL, 0 }, { 9, 9, NULL, 0 }, { 1, 3, "three", 5 }
 	};
-	static const struct state_value whole[] = {
-		{5, 5, "five", 4}
-	};
+	static const struct state_value whole[] = { { 5, 5, "five", 4 } };
 	struct store *s = judged_store();
 	struct seen seen = { "" };
 
@@ -211,9 +200,7 @@ static int32_t refuse(void *arg, const struct state_value *v, struct tw_err *err
 
 static void the_callers_refusal_ends_the_reading(void **state)
 {
-	static const struct state_value v[] = {
-		{1, 1, "a", 1}
-	};
+	static const struct state_value v[] = { { 1, 1, "a", 1 } };
 	struct store *s = judged_store();
 
 	(void)state;

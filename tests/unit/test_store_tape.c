@@ -130,11 +130,9 @@ static void check_position(struct store *s, const char *source, const char *data
 
 static void commit_positions(struct store *s)
 {
-	struct position p[3] = {
-		{.source = "a",  .marked = true,  .after = 3},
-		{ .source = "b", .marked = true,  .after = 0},
-		{ .source = "c", .marked = false, .after = 9}
-	};
+	struct position p[3] = { { .source = "a", .marked = true, .after = 3 },
+				 { .source = "b", .marked = true, .after = 0 },
+				 { .source = "c", .marked = false, .after = 9 } };
 	struct tape_commit c = { .positions = p, .n_positions = 3 };
 
 	p[0].pos.len = 5;
@@ -189,10 +187,8 @@ static void positions_and_names_go_on_into_every_segment(void **state)
 static void a_later_position_replaces_the_earlier_one(void **state)
 {
 	struct store *s = open_store(NULL);
-	struct position p[2] = {
-		{.source = "a",  .marked = true, .after = 1, .pos = { .len = 1, .data = "1" } },
-		{ .source = "a", .marked = true, .after = 2, .pos = { .len = 2, .data = "22" }}
-	};
+	struct position p[2] = { { .source = "a", .marked = true, .after = 1, .pos = { .len = 1, .data = "1" } },
+				 { .source = "a", .marked = true, .after = 2, .pos = { .len = 2, .data = "22" } } };
 	struct tape_commit c = { .positions = p, .n_positions = 2 };
 
 	(void)state;
@@ -346,16 +342,14 @@ static void dead_letters_are_numbered_over_segments(void **state)
 	(void)state;
 	memset(raw, 'r', sizeof raw);
 	for (uint32_t i = 0; i < 30; i++) {
-		struct dead_letter d[2] = {
-			{.wall = 7,
-                         .seq = i,
-                         .source = str("a"),
-                         .reason = str("bad_price"),
-                         .where = str("x.csv:1:2"),
-                         .detail = str("a number was expected"),
-                         .raw = { raw, sizeof raw, 0 } },
-			{ .wall = 8, .seq = i, .source = str("b"), .reason = str("x")}
-		};
+		struct dead_letter d[2] = { { .wall = 7,
+					      .seq = i,
+					      .source = str("a"),
+					      .reason = str("bad_price"),
+					      .where = str("x.csv:1:2"),
+					      .detail = str("a number was expected"),
+					      .raw = { raw, sizeof raw, 0 } },
+					    { .wall = 8, .seq = i, .source = str("b"), .reason = str("x") } };
 		struct tape_commit c = { .dead = d, .n_dead = 2 };
 
 		ok(store_commit_tape(s, &c, &kit_err));
@@ -470,10 +464,8 @@ static void a_full_map_takes_a_new_segment_or_says_so(void **state)
 
 static void lazy_syncs_record_the_same(void **state)
 {
-	struct store_options lazy[2] = {
-		{.sync = SYNC_INTERVAL, .sync_interval = 1, .segment_size = 100000 },
-		{ .sync = SYNC_OFF,                    .segment_size = 100000                     }
-	};
+	struct store_options lazy[2] = { { .sync = SYNC_INTERVAL, .sync_interval = 1, .segment_size = 100000 },
+					 { .sync = SYNC_OFF, .segment_size = 100000 } };
 	uint64_t seq = 1;
 
 	(void)state;

@@ -86,6 +86,8 @@ static double median(const struct state *s)
 	double v[PAIRS];
 	uint32_t n = s->n_ratios;
 
+	if (n == 0)
+		return (double)NAN;
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t j = i;
 		for (; j > 0 && v[j - 1] > s->ratios[i]; j--)

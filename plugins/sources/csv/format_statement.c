@@ -109,20 +109,13 @@ bool layout_statement(struct layout *l, const struct cell *c, uint32_t n)
 	return true;
 }
 
-/* Exports carry no ticket. Partial closes and entries of the same second differ in volume, side or close, so all of
- * that is in the name that is made here; rows that are the same throughout get a number. */
-static struct tw_str make_ticket(struct file *f, const struct cell *cells, uint32_t n)
+/* Exports carry no ticket. Partial closes and entries of the same second differ in some column, so the name that is made
+ * here covers the whole row; rows that are the same throughout get a number. */
+static struct tw_str make_ticket(struct file *f)
 {
-	static const enum field parts[] = { F_OPEN_TS,    F_TYPE, F_SIZE,        F_SYMBOL,
-					    F_OPEN_PRICE, F_TS,   F_CLOSE_PRICE, F_PROFIT };
-	uint64_t h = 0;
+	uint64_t h = csv_hash(1, f->item.raw, f->item.raw_len);
 	int len;
 
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-		const struct cell *c = row_cell(f, cells, n, parts[i]);
-
-		h = csv_hash(h + 1, c ? c->p : "", c ? c->n : 0);
-	}
 	if (f->repeat)
 		len = snprintf(f->ticket, sizeof f->ticket, "%016" PRIx64 "-%" PRIu32, h, f->repeat + 1);
 	else
@@ -193,7 +186,7 @@ static void parse_order(struct file *f, const struct cell *cells, uint32_t n, ui
 	it->s[1] = text_of(f, cells, n, F_ACCOUNT, f->account);
 	it->s[2] = tw_textz("cancel");
 	it->s[3] = tw_side_text(side);
-	it->s[4] = f->lay.tickets ? make_ticket(f, cells, n) : text_of(f, cells, n, F_TICKET, NULL);
+	it->s[4] = f->lay.tickets ? make_ticket(f) : text_of(f, cells, n, F_TICKET, NULL);
 	it->status = ITEM_EVENT;
 }
 
@@ -221,7 +214,7 @@ static void parse_deal(struct file *f, const struct cell *cells, uint32_t n, uin
 	it->s[0] = text_of(f, cells, n, F_ACCOUNT, f->account);
 	it->s[1] = text_of(f, cells, n, F_SYMBOL, f->symbol);
 	it->s[2] = tw_side_text(side);
-	it->s[3] = f->lay.tickets ? make_ticket(f, cells, n) : text_of(f, cells, n, F_TICKET, NULL);
+	it->s[3] = f->lay.tickets ? make_ticket(f) : text_of(f, cells, n, F_TICKET, NULL);
 	it->s[4] = text_of(f, cells, n, F_COMMENT, NULL);
 	it->status = ITEM_EVENT;
 }

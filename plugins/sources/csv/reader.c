@@ -188,7 +188,7 @@ static int32_t start(struct reader *r, size_t buffer, struct tw_err *e)
 	r->cap = buffer + PAD_BYTES;
 	r->buf = calloc(1, r->cap);
 	r->in_cap = r->fd < 0 ? 4096 : IN_BYTES;
-	r->in = malloc(r->in_cap);
+	r->in = calloc(1, r->in_cap);
 	if (!r->buf || !r->in)
 		goto memory;
 	while (r->in_end < 4 && fill_in(r))

@@ -5,6 +5,7 @@
  */
 #include "csv.h"
 
+#include <math.h>
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -207,6 +208,12 @@ bool row_time(struct file *f, const struct cell *cells, enum field x, int64_t *r
 	return true;
 }
 
+/* Prices that their kind cannot do without: said here, because only here the column is known. */
+static bool is_price(enum field x)
+{
+	return x == F_BID || x == F_ASK || x == F_PRICE || x == F_OPEN || x == F_HIGH || x == F_LOW || x == F_CLOSE;
+}
+
 bool row_number(struct file *f, const struct cell *cells, uint32_t n, enum field x, double *ret)
 {
 	const struct cell *c = row_cell(f, cells, n, x);
@@ -215,8 +222,13 @@ bool row_number(struct file *f, const struct cell *cells, uint32_t n, enum field
 		*ret = TW_NONE;
 		return true;
 	}
-	if (number_read(&f->number, c->p, c->n, ret))
-		return true;
+	if (number_read(&f->number, c->p, c->n, ret)) {
+		if (isfinite(*ret) || !is_price(x))
+			return true;
+		row_bad(f, "bad_price", (uint32_t)f->lay.column[x] + 1, "%s is '%.*s': expected a finite number", field_names[x],
+			(int)(c->n > 60 ? 60 : c->n), c->p);
+		return false;
+	}
 	row_bad(f, "bad_number", (uint32_t)f->lay.column[x] + 1, "%s '%.*s' is not a number", field_names[x],
 		(int)(c->n > 60 ? 60 : c->n), c->p);
 	return false;

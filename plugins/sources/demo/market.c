@@ -216,15 +216,18 @@ static void symbol_second(struct world *w, struct symbol *s, double common)
 		forced[2] = a->to;
 	}
 	for (;;) {
-		double next = at + s->wait / (quotes + trades), f;
+		double next = at + s->wait / (quotes + trades), f = 2;
 		bool is_forced = false;
-		int64_t ts;
+		int64_t ts = 0;
 
 		while (n_forced < 3 && forced[n_forced] < w->now)
 			n_forced++;
-		f = n_forced < 3 ? (double)(forced[n_forced] - w->now) / 1e9 : 2;
+		if (n_forced < 3) {
+			ts = forced[n_forced];
+			f = (double)(ts - w->now) / 1e9;
+		}
 		if (f < 1 && f < next) {
-			ts = forced[n_forced++];
+			n_forced++;
 			f = f > at ? f : at;
 			s->wait -= (f - at) * (quotes + trades);
 			at = f;

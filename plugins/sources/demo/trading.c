@@ -110,8 +110,8 @@ double position_profit(const struct world *w, const struct position *p)
 double position_close(struct world *w, struct account *a, struct position *p, double slip)
 {
 	const struct symbol *s = &w->symbols[p->symbol];
-	double move = position_profit(w, p), price, profit, nights;
-	int64_t ts = moment(w, a) + 300000000;
+	double move = position_profit(w, p), price, profit;
+	int64_t ts = moment(w, a) + 300000000, nights;
 	uint32_t side = p->side == TW_BUY ? TW_SELL : TW_BUY;
 	struct out *o;
 
@@ -121,7 +121,7 @@ double position_close(struct world *w, struct account *a, struct position *p, do
 	profit = cents((p->side == TW_BUY ? price - p->price : p->price - price) * p->lots * market_lot_value(s));
 	if (ts <= p->open_ts)
 		ts = p->open_ts + 1000000;
-	nights = (double)(ts / DAY - p->open_ts / DAY);
+	nights = ts / DAY - p->open_ts / DAY;
 	fill(w, a, ts, s, side, price, p->lots, p->ticket);
 	o = world_add(w, TW_DEAL, ts);
 	if (o) {
@@ -136,7 +136,7 @@ double position_close(struct world *w, struct account *a, struct position *p, do
 		o->v[3] = p->stop;
 		o->v[4] = p->take;
 		o->v[5] = cents(-6 * p->lots);
-		o->v[6] = cents(-2.5 * nights * p->lots);
+		o->v[6] = cents(-2.5 * (double)nights * p->lots);
 		o->v[7] = profit;
 		a->balance = cents(a->balance + profit + o->v[5] + o->v[6]);
 	}

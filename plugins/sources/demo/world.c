@@ -57,7 +57,9 @@ struct out *world_add(struct world *w, uint32_t kind, int64_t ts)
 
 static int earlier(const struct world *w, uint32_t a, uint32_t b)
 {
-	return w->out[a].ts < w->out[b].ts || (w->out[a].ts == w->out[b].ts && a < b);
+	int64_t at = w->out[a].ts, bt = w->out[b].ts;
+
+	return at != bt ? at < bt : a < b;
 }
 
 /* Heapsort: no worst case, no memory, and the same order on every machine. Ties keep the order of creation. */

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The control loop: signals, the ends of threads, and the progress bar, in libev on the main thread.
+ */
+#include "base/crash.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "run/run_impl.h"
+#include <signal.h>
+#include <unistd.h>
+
+void run_stop(struct run *r)
+{
+	if (r->stopping)
+		return;
+	if (r->reload.phase != RELOAD_NONE) { /* half a swap cannot drain */
+		r->reload.stop = true;
+		return;
+	}
+	r->stopping = true;
+	for (uint32_t i = 0; i < r->machine->n_sources; i++)
+		pump_stop(r->machine->pumps[i]);
+	bell_ring(&r->bell);
+}
+
+static void end_loop(struct loop *l, struct bell *b)
+{
+	atomic_store(&l->stop, true);
+	bell_ring(b);
+}
+
+void run_abandon(struct run *r)
+{
+	struct machine *m = r->machine;
+
+	r->failed = r->stopping = true;
+	for (uint32_t i = 0; i < m->n_sources; i++)
+		pump_stop(m->pumps[i]);
+	end_loop(&m->pipeline_loop, &r->bell);
+	machine_dismiss(m);
+	end_loop(&m->recorder_loop, recorder_bell(m->recorder));
+	for (uint32_t i = 0; i < m->n_sources; i++)
+		end_loop(&m->sources[i]->loop, pump_bell(m->pumps[i]));
+	for (uint32_t i = 0; i < m->n_sinks; i++)
+		end_loop(&m->sinks[i]->loop, delivery_bell(m->sinks[i]->delivery));
+	ev_async_send(r->ev, &r->wake); /* perhaps nothing runs any more that would say so */
+}
+
+static bool ended_as(const struct loop *l, enum step result)
+{
+	return atomic_load(&l->over) && atomic_load(&l->result) == (int)result;
+}
+
+static void on_wake(struct ev_loop *ev, ev_async *w, int events)
+{
+	struct run *r = w->data;
+	struct machine *m;
+
+	(void)events;
+	if (!r->failed &&
+	    (ended_as(&r->machine->pipeline_loop, STEP_FAILED) || ended_as(&r->machine->recorder_loop, STEP_FAILED)))
+		run_abandon(r);
+	if (reload_advance(r))
+		return;
+	m = r->machine;
+	if (atomic_load(&m->pipeline_loop.over)) {
+		for (uint32_t i = 0; i < m->n_sinks; i++)
+			delivery_hurry(m->sinks[i]->delivery);
+		if (!r->sinks_told && machine_sinks_over(m)) {
+			r->sinks_told = true;
+			recorder_sinks_done(m->recorder);
+		}
+	}
+	if (machine_over(m))
+		ev_break(ev, EVBREAK_ALL);
+}
+
+static void on_signal(struct ev_loop *ev, ev_signal *w, int events)
+{
+	struct run *r = w->data;
+
+	(void)ev, (void)events;
+	if (++r->signals > 1)
+		_exit(128 + w->signum);
+	log_info("host", "stopping: sources stop, what they brought is judged and delivered; once more ends at once");
+	run_stop(r);
+}
+
+static void on_hangup(struct ev_loop *ev, ev_signal *w, int events)
+{
+	(void)ev, (void)events;
+	reload_ask(w->data);
+}
+
+static void on_tick(struct ev_loop *ev, ev_timer *w, int events)
+{
+	struct run *r = w->data;
+
+	(void)ev, (void)events;
+	progress_draw(r->machine->progress);
+}
+
+/* They were held back while there was nothing to reload. */
+static void take_hangups(struct run *r)
+{
+	sigset_t set;
+
+	ev_signal_start(r->ev, &r->sighup);
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int32_t run_control(struct run *r, struct tw_err *e)
+{
+	int32_t rc;
+
+	r->ev = ev_loop_new(EVFLAG_AUTO);
+	if (!r->ev)
+		return err_set(e, TW_E_FATAL, "libev offers no event loop");
+	ev_async_init(&r->wake, on_wake);
+	ev_signal_init(&r->sigint, on_signal, SIGINT);
+	ev_signal_init(&r->sigterm, on_signal, SIGTERM);
+	ev_signal_init(&r->sighup, on_hangup, SIGHUP);
+	ev_timer_init(&r->tick, on_tick, 0.1, 0.1);
+	r->wake.data = r->sigint.data = r->sigterm.data = r->sighup.data = r->tick.data = r;
+	ev_async_start(r->ev, &r->wake);
+	ev_signal_start(r->ev, &r->sigint);
+	ev_signal_start(r->ev, &r->sigterm);
+	if (r->o->n_config)
+		take_hangups(r);
+	if (r->machine->progress)
+		ev_timer_start(r->ev, &r->tick);
+	rc = machine_start(r->machine, e);
+	CRASH_POINT("run.started");
+	if (rc < 0) {
+		run_abandon(r);
+	} else {
+		reload_ready(r);
+		ev_run(r->ev, 0);
+	}
+	machine_join(r->machine);
+	reload_end(r);
+	progress_end(r->machine->progress);
+	ev_loop_destroy(r->ev);
+	if (rc == TW_OK && r->failed) {
+		const struct machine *m = r->machine;
+		rc = recorder_result(m->recorder) != TW_OK ? recorder_result(m->recorder)
+							   : pipeline_result(m->pipeline);
+		if (rc == TW_OK)
+			rc = TW_E_FATAL;
+		err_set(e, rc, "the run ended early; the reason is in the log above");
+	}
+	return rc;
+}

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pipelines that are tortured: small, quick, and full of checkpoints and segments.
+
+Real ticks when they are there (TAPEWATCH_DATA), else the same shape made from a seed; several files merged by time with
+rows that must become dead letters; and the demo. Every one has a `chain`, whose every alert depends on every event before.
+"""
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+
+from harness import ROOT, Case, Violation
+
+HOST = "host: {checkpoint: 100ms, segment_size: 1MiB}\n"
+SINK = "sinks:\n  lines: {plugin: jsonl, inputs: [\"*\"], path: \"${env:TORTURE_OUT}\"}\n"
+
+TICKS = HOST + """\
+sources:
+  ticks: {plugin: csv, path: <ticks>, format: truefx}
+detectors:
+  spikes: {plugin: zscore, inputs: [ticks], cooldown: 10s}
+  mean: {plugin: moving_average, inputs: [ticks], threshold_pct: 0.01, emit: true}
+  rate: {plugin: rate, inputs: [ticks]}
+  chain: {plugin: slow_detector, inputs: [ticks], rounds: <rounds>, every: 50, cooldown: 0s}
+  behind: {plugin: zscore, inputs: [mean], fields: score, threshold: 3, cooldown: 20 events}
+""" + SINK
+
+MERGE = HOST + """\
+sources:
+  euro: {plugin: csv, path: <euro>, format: truefx, max_bad: 10%}
+  gold: {plugin: csv, path: <gold>, format: truefx, max_bad: 10%}
+  late: {plugin: csv, path: [<late1>, <late2>], format: truefx}
+detectors:
+  spikes: {plugin: zscore, inputs: [euro, late], cooldown: 100 events}
+  fences: {plugin: iqr, inputs: ["*"], multiplier: 6}
+  chain: {plugin: slow_detector, inputs: ["*"], rounds: <rounds>, every: 40, span: 30s, cooldown: 0s}
+  all: {plugin: slow_detector, inputs: [gold, euro], key: none, every: 100, cooldown: 0s}
+""" + SINK
+
+LIVE = HOST + """\
+sources:
+  a: {plugin: counting_source, symbol: A}
+  b: {plugin: counting_source, symbol: B, burst: 7, pause: 300us, mark_every: 10}
+detectors:
+  chain: {plugin: slow_detector, inputs: ["*"], rounds: 100, every: 10, span: 100ms, key: none, cooldown: 0s}
+  rate: {plugin: rate, inputs: [a, b], window: 100ms, forget: 10m}
+""" + SINK
+
+DEMO = HOST + """\
+detectors:
+  chain: {plugin: slow_detector, inputs: [market], rounds: <rounds>, every: 100, span: 1m, cooldown: 0s}
+sinks:
+  lines: {plugin: jsonl, inputs: ["*"], path: "${env:TORTURE_OUT}"}
+"""
+
+
+class World:
+    """A configuration, its rows, and what the undisturbed run made of them."""
+
+    def __init__(self, torture, name, configs, rows=None, env=None):
+        self.name, self.configs, self.rows, self.env = name, configs, rows, env or {}
+        self.dead, self.ids, self.digest, self.seconds = None, None, None, None
+        self.measure(torture)
+
+    def config_args(self):
+        return [word for path in self.configs for word in ("-c", str(path))]
+
+    def measure(self, torture):
+        """The undisturbed run, checked against itself: twice, replayed, and resumed with --rebuild."""
+        case = Case(torture, self, "undisturbed")
+        result = case.complete()
+        info = case.info()
+        if self.rows is None:
+            self.rows = info["events"] + info["dead"]
+        self.seconds, self.dead, self.digest = result.seconds, info["dead"], case.digest()
+        self.ids = [i.split("-", 1)[1] for i in case.alerts()]
+        if not self.ids:
+            raise Violation(f"the undisturbed run of {self.name} has no alert; nothing could be compared")
+        case.check()
+        case.complete("--rebuild")
+        case.check()
+        case.drop()
+
+
+class Live:
+    """Two live sources that count: only what was recorded can be compared with, but no number may be missing."""
+
+    def __init__(self, torture):
+        self.name, self.env, self.rows = "live", {}, None
+        self.path = torture.work / "worlds/live.yaml"
+        self.path.write_text(LIVE)
+
+    def config_args(self):
+        return ["-c", str(self.path)]
+
+
+def walk(path, rows, seed, symbol):
+    """A random walk in TrueFX lines, for machines without the real ticks."""
+    rng, ms, level = random.Random(seed), 0, 139000
+    with open(path, "w", encoding="ascii") as out:
+        for _ in range(rows):
+            ms += rng.choice((0, 5, 200, 900, 4000))
+            level += rng.choice((-3, -1, 0, 1, 3)) if rng.random() < 0.999 else rng.choice((-60, 60))
+            minute, rest = divmod(ms, 60000)
+            hour, minute = divmod(minute, 60)
+            day, hour = divmod(hour, 24)
+            out.write(f"{symbol},201405{8 + day:02d} {hour:02d}:{minute:02d}:{rest // 1000:02d}.{rest % 1000:03d},"
+                      f"{level / 100000:.5f},{(level + 12) / 100000:.5f}\n")
+
+
+def real(path, name, rows):
+    """The first rows of a file of real ticks; False when it is not there."""
+    data = pathlib.Path(os.environ.get("TAPEWATCH_DATA", ROOT.parent / "shared/data")) / "fx_ticks" / name
+    if not data.exists() or not shutil.which("zstd"):
+        return False
+    p = subprocess.Popen(["zstd", "-dcq", str(data)], stdout=subprocess.PIPE)
+    with open(path, "wb") as out:
+        for _, line in zip(range(rows), p.stdout):
+            out.write(line)
+    p.stdout.close()
+    p.wait()
+    return True
+
+
+def spoil(path, every):
+    """Make every so many rows one that cannot be an event. How many."""
+    lines, bad = path.read_text().splitlines(), 0
+    for i in range(every // 2, len(lines), every):
+        lines[i] = lines[i].rsplit(",", 2)[0] + (",not-a-price,1.0" if bad % 2 else ",1.0")
+        bad += 1
+    path.write_text("\n".join(lines) + "\n")
+    return bad
+
+
+def count(path):
+    with open(path, "rb") as f:
+        return sum(1 for _ in f)
+
+
+def make(torture):
+    """All worlds, measured, by name."""
+    folder = torture.work / "worlds"
+    folder.mkdir()
+    euro, gold, late = folder / "euro.csv", folder / "gold.csv", folder / "late.csv"
+    oanda = real(euro, "truefx_EURUSD_oanda_20140508.csv.zst", 30000)
+    if not oanda:
+        torture.skip("real ticks", "TAPEWATCH_DATA has no fx_ticks, or zstd is missing; made-up ticks instead")
+        walk(euro, 30000, 1, "EUR/USD")
+    if not real(gold, "truefx_XAUUSD_oanda_20140501-20140505.csv.zst", 12000):
+        walk(gold, 12000, 2, "XAU/USD")
+    if not real(late, "truefx_EURUSD_fxcm_20140501-20140516.csv.zst", 16000):
+        walk(late, 16000, 3, "EUR/USD")
+    worlds = {}
+
+    def add(name, text, *paths, env=None, configs=(), rounds=0, **more):
+        config = folder / f"{name}.yaml"
+        for word, value in {"rounds": rounds, **more}.items():
+            text = text.replace(f"<{word}>", str(value))
+        config.write_text(text)
+        rows = sum(count(p) for p in paths) if paths else None
+        worlds[name] = World(torture, name, [*configs, config], rows, env)
+
+    add("ticks", TICKS, euro, ticks=euro, rounds=2500)
+
+    lines = late.read_text().splitlines(keepends=True)
+    late1, late2, euro2 = folder / "late1.csv", folder / "late2.csv", folder / "euro2.csv"
+    late1.write_text("".join(lines[::2]))  # two files of one source with interleaved times
+    late2.write_text("".join(lines[1::2]))
+    euro2.write_text("".join(euro.read_text().splitlines(keepends=True)[:8000]))
+    bad = spoil(euro2, 83) + spoil(gold, 131)
+    add("merge", MERGE, euro2, gold, late1, late2, euro=euro2, gold=gold, late1=late1, late2=late2, rounds=2000)
+    if worlds["merge"].dead != bad:
+        raise Violation(f"{bad} rows of the world 'merge' are bad, {worlds['merge'].dead} became dead letters")
+
+    short = folder / "short.csv"
+    short.write_text("".join(euro.read_text().splitlines(keepends=True)[:20000]))
+    add("short", TICKS, short, ticks=short, rounds=3500)
+    tiny = folder / "tiny.csv"
+    tiny.write_text("".join(euro.read_text().splitlines(keepends=True)[:14000]))
+    add("tiny", TICKS, tiny, ticks=tiny, rounds=0)
+    add("demo", DEMO, env={"TAPEWATCH_DEMO_DURATION": "1h", "TAPEWATCH_DEMO_SEED": str(torture.seed % 1000 + 1)},
+        configs=[ROOT / "conf.d/10-demo.yaml"], rounds=1500)
+    return worlds

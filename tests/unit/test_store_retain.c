@@ -1,0 +1,750 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Retention: what is old goes from the old end, never more than every cursor has passed, and an interruption at any
+ * moment leaves a tape without a hole.
+ */
+#include "base/log.h"
+#include "base/os.h"
+#include "test_store_kit.h"
+
+#include <errno.h>
+
+#define SECOND INT64_C(1000000000)
+#define HOUR   (3600 * SECOND)
+
+static const struct store_options small = { .segment_size = 20000 }; /* a roll after every second commit of 100 */
+
+/* ---- a clock that the test sets, and calls that it counts, fails, or dies at ---- */
+static struct os fake_os;
+static int64_t fake_wall;
+static char calls[4096]; /* "unlink 000001.tape\n" ... */
+static int die_at, fail_unlink;
+
+static int64_t wall(void)
+{
+	return fake_wall;
+}
+
+static void note(const char *call, const char *path)
+{
+	const char *name = strrchr(path, '/');
+	size_t n = strlen(calls);
+
+	if (die_at && --die_at == 0)
+		_exit(0);
+	snprintf(calls + n, sizeof calls - n, "%s %s\n", call, name ? name + 1 : path);
+}
+
+static int noted_unlink(const char *path)
+{
+	note("unlink", path);
+	if (fail_unlink) {
+		errno = EACCES;
+		return -1;
+	}
+	return unlink(path);
+}
+
+static int noted_open(const char *path, int flags, unsigned mode)
+{
+	note("open", path);
+	return os_real.open(path, flags, mode);
+}
+
+static int noted_fsync(int fd)
+{
+	note("fsync", "-");
+	return fsync(fd);
+}
+
+static int setup(void **state)
+{
+	fake_os = os_real;
+	fake_os.wall = wall;
+	fake_os.unlink = noted_unlink;
+	fake_os.open = noted_open;
+	fake_os.fsync = noted_fsync;
+	fake_wall = 20000 * 24 * HOUR;
+	calls[0] = '\0';
+	die_at = fail_unlink = 0;
+	os = &fake_os;
+	log_setup(LOG_TEXT, TW_LOG_ERROR + 1);
+	return kit_setup(state);
+}
+
+static int teardown(void **state)
+{
+	os = &os_real;
+	return kit_teardown(state);
+}
+
+static int32_t commit_checkpoint(struct store *s, uint64_t seq)
+{
+	struct state_value v = { .space = 1, .key = 1, .data = "x", .len = 1 };
+	struct checkpoint c = { .seq = seq, .note = "test", .values = &v, .n = 1 };
+
+	return store_commit_checkpoint(s, &c, &kit_err);
+}
+
+static int32_t commit_cursor(struct store *s, const char *sink, uint64_t record)
+{
+	struct cursor k = { sink, record };
+	struct alert_commit c = { .cursors = &k, .n_cursors = 1 };
+
+	return store_commit_alerts(s, &c, &kit_err);
+}
+
+/* Events 1..n in segments of 200, one every hour, complete and in a checkpoint through the last. */
+static struct store *filled(uint64_t n)
+{
+	struct store *s = open_store(&small);
+
+	for (uint64_t seq = 1; seq <= n; seq += 100) {
+		ok(commit_quotes(s, seq, 1, 100));
+		fake_wall += HOUR / 2;
+	}
+	ok(commit_alerts(s, 1, 0, n));
+	ok(commit_checkpoint(s, n));
+	return s;
+}
+
+static int32_t retain_by(struct store *s, int64_t age, uint64_t bytes)
+{
+	struct retention r = { .tape_age = age, .tape_bytes = bytes };
+
+	return store_retain(s, &r, &kit_err);
+}
+
+static uint32_t retain_all(struct store *s, int64_t age, uint64_t bytes)
+{
+	uint32_t n = 0;
+	int32_t rc;
+
+	while ((rc = retain_by(s, age, bytes)) == TW_AGAIN)
+		n++;
+	ok(rc);
+	return n;
+}
+
+static uint64_t first_on_tape(struct store *s)
+{
+	struct segment_info info;
+
+	assert_int_equal(store_segments(s, &info, 1), 1);
+	return info.first;
+}
+
+static uint32_t count_segments(struct store *s)
+{
+	static struct segment_info info[64];
+
+	return store_segments(s, info, 64);
+}
+
+static uint64_t disk_bytes(uint32_t from, uint32_t to)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = from; i <= to; i++) {
+		char path[128];
+		struct stat st;
+
+		kit_path(path, "tape/%06u.tape", i);
+		sum += stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+	}
+	return sum;
+}
+
+static bool there(const char *name)
+{
+	char path[128];
+	struct stat st;
+
+	kit_path(path, "tape/%s", name);
+	return stat(path, &st) == 0;
+}
+
+/* ---- the tape ---- */
+static void without_a_limit_nothing_goes(void **state)
+{
+	struct store *s = filled(2000);
+
+	(void)state;
+	fake_wall += 1000 * 24 * HOUR;
+	assert_int_equal(retain_all(s, 0, 0), 0);
+	assert_int_equal(read_quotes(s, 1), 2001);
+	store_close(s);
+}
+
+static void segments_go_one_a_call_once_they_are_old_enough(void **state)
+{
+	struct store *s = filled(2000); /* segment k was sealed when k + 1 began, k hours after the start */
+	uint64_t first = 1;
+
+	(void)state;
+	assert_int_equal(count_segments(s), 10);
+	/* ten hours have passed; sealed more than 6.5 hours ago: segments 1, 2 and 3 */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(retain_by(s, 6 * HOUR + HOUR / 2, 0), TW_AGAIN);
+		first += 200;
+		assert_int_equal(first_on_tape(s), first);
+	}
+	assert_int_equal(retain_by(s, 6 * HOUR + HOUR / 2, 0), TW_OK);
+	assert_int_equal(read_quotes(s, 601), 2001);
+	assert_false(there("000003.tape"));
+	assert_false(there("000003.tape-lock"));
+	store_close(s);
+}
+
+static void the_segment_being_written_stays(void **state)
+{
+	struct store *s = filled(2000);
+
+	(void)state;
+	fake_wall += 1000 * 24 * HOUR;
+	assert_int_equal(retain_all(s, 1, 1), 9);
+	assert_int_equal(first_on_tape(s), 1801);
+	ok(commit_quotes(s, 2001, 1, 100));
+	assert_int_equal(read_quotes(s, 1801), 2101);
+	store_close(s);
+	s = open_store(&small);
+	assert_int_equal(store_last_seq(s), 2100);
+	store_close(s);
+	ok(store_verify(kit_dir, NULL, &kit_err));
+}
+
+static void size_takes_the_oldest_until_the_rest_fits(void **state)
+{
+	struct store *s = filled(2000);
+	uint64_t bound = disk_bytes(1, 10) / 2;
+	uint32_t gone = retain_all(s, 0, bound);
+
+	(void)state;
+	assert_in_range(gone, 1, 8);
+	assert_true(disk_bytes(1, 10) <= bound);
+	assert_int_equal(first_on_tape(s), 200 * gone + 1);
+	/* one less would not have been enough: all segments but the last are alike */
+	assert_true(disk_bytes(1, 10) + disk_bytes(gone + 1, gone + 1) > bound);
+	store_close(s);
+}
+
+static void what_lies_behind_the_checkpoint_stays(void **state)
+{
+	struct store *s = open_store(&small);
+
+	(void)state;
+	for (uint64_t seq = 1; seq <= 2000; seq += 100)
+		ok(commit_quotes(s, seq, 1, 100));
+	fake_wall += 100 * HOUR;
+	assert_int_equal(retain_all(s, HOUR, 0), 0); /* not complete */
+	ok(commit_alerts(s, 1, 0, 2000));
+	assert_int_equal(retain_all(s, HOUR, 0), 0); /* no checkpoint */
+	ok(commit_checkpoint(s, 799));
+	assert_int_equal(retain_all(s, HOUR, 0), 3);
+	assert_int_equal(first_on_tape(s), 601);
+	ok(commit_checkpoint(s, 800));
+	assert_int_equal(retain_all(s, HOUR, 0), 1);
+	assert_int_equal(first_on_tape(s), 801);
+	store_close(s);
+	s = open_store(&small);
+	assert_int_equal(read_quotes(s, 801), 2001);
+	store_close(s);
+}
+
+static void a_tape_of_numbers_only_needs_no_checkpoint(void **state)
+{
+	struct store_options o = { .segment_size = 20000, .no_tape = true };
+	struct store *s = open_store(&o);
+	struct dead_letter dead = { .source = str("a"), .reason = str("b"), .raw = str("c") };
+	struct tape_commit c = { .dead = &dead, .n_dead = 1 };
+
+	(void)state;
+	for (uint64_t day = 0; day < 5; day++, fake_wall += 24 * HOUR) {
+		ok(commit_quotes(s, 100 * day + 1, 1, 100));
+		ok(store_commit_tape(s, &c, &kit_err));
+	}
+	assert_int_equal(count_segments(s), 5);
+	assert_int_equal(retain_all(s, HOUR, 0), 0);
+	ok(commit_alerts(s, 1, 0, 300));
+	assert_int_equal(retain_all(s, HOUR, 0), 3);
+	store_close(s);
+	s = open_store(&o);
+	assert_int_equal(store_last_seq(s), 500);
+	store_close(s);
+}
+
+static void an_undelivered_alert_keeps_the_segment_of_its_event(void **state)
+{
+	struct store *s = filled(2000);
+	struct cursor here = { "screen", 0 };
+	struct retention r = { .tape_age = HOUR, .cursors = &here, .n_cursors = 1 };
+
+	(void)state;
+	ok(commit_alerts(s, 1, 500, 2000)); /* record n is about event n */
+	fake_wall += 100 * HOUR;
+	here.record = 399; /* record 400 waits: events 201..400 are in segment 2 */
+	assert_int_equal(store_retain(s, &r, &kit_err), TW_AGAIN);
+	assert_int_equal(store_retain(s, &r, &kit_err), TW_OK);
+	assert_int_equal(first_on_tape(s), 201);
+	assert_string_equal(s->holder, "screen");
+	here.record = 400;
+	assert_int_equal(store_retain(s, &r, &kit_err), TW_AGAIN);
+	assert_int_equal(store_retain(s, &r, &kit_err), TW_OK);
+	assert_int_equal(first_on_tape(s), 401);
+	here.record = 500; /* all delivered */
+	while (store_retain(s, &r, &kit_err) == TW_AGAIN)
+		;
+	assert_int_equal(first_on_tape(s), 1801);
+	assert_string_equal(s->holder, "");
+	store_close(s);
+}
+
+static void a_sink_of_an_earlier_run_holds_until_it_is_forgotten(void **state)
+{
+	struct store *s = filled(2000);
+
+	(void)state;
+	ok(commit_alerts(s, 1, 500, 2000));
+	ok(commit_cursor(s, "old", 100));
+	ok(commit_cursor(s, "quick", 500));
+	fake_wall += 100 * HOUR;
+	assert_int_equal(retain_all(s, HOUR, 0), 0);
+	assert_string_equal(s->holder, "old");
+	assert_int_equal(store_move_cursor(s, "nobody", NULL, &kit_err), TW_AGAIN);
+	ok(store_move_cursor(s, "old", NULL, &kit_err));
+	assert_int_equal(retain_all(s, HOUR, 0), 9);
+	store_close(s);
+	ok(store_verify(kit_dir, NULL, &kit_err));
+}
+
+static void a_cursor_moves_to_another_name(void **state)
+{
+	struct store *s = filled(200);
+	uint64_t at = 0;
+
+	(void)state;
+	ok(commit_alerts(s, 1, 50, 200));
+	ok(commit_cursor(s, "old", 7));
+	ok(store_move_cursor(s, "old", "new", &kit_err));
+	assert_int_equal(store_cursor(s, "old", &at, &kit_err), TW_AGAIN);
+	ok(store_cursor(s, "new", &at, &kit_err));
+	assert_int_equal(at, 7);
+	store_close(s);
+	ok(store_verify(kit_dir, NULL, &kit_err));
+}
+
+/* ---- readers ---- */
+static void a_reader_of_this_process_keeps_its_segment(void **state)
+{
+	struct store *s = filled(2000);
+	struct log_reader *r;
+	struct block b;
+
+	(void)state;
+	fake_wall += 100 * HOUR;
+	ok(log_reader_open(&r, s, LOG_TAPE, 1, &kit_err));
+	ok(log_reader_next(r, &b, &kit_err));
+	assert_int_equal(retain_all(s, HOUR, 0), 0);
+	for (int i = 0; i < 3; i++)
+		ok(log_reader_next(r, &b, &kit_err));
+	assert_int_equal(b.first, 301);
+	assert_int_equal(retain_all(s, HOUR, 0), 1); /* it is in segment 2 now */
+	log_reader_close(r);
+	assert_int_equal(retain_all(s, HOUR, 0), 8);
+	store_close(s);
+}
+
+/* Runs work(from, to) in a child that says a byte when it has begun and goes on when it hears one. */
+static int reader_process(int (*work)(int from, int to), int *go, pid_t *pid)
+{
+	int up[2], down[2];
+	char byte;
+
+	assert_int_equal(pipe(up), 0);
+	assert_int_equal(pipe(down), 0);
+	*pid = fork();
+	if (*pid == 0)
+		_exit(work(down[0], up[1]));
+	assert_int_equal(read(up[0], &byte, 1), 1);
+	close(up[0]);
+	close(up[1]);
+	close(down[0]);
+	*go = down[1];
+	return 0;
+}
+
+static int exit_of(pid_t pid, int go)
+{
+	int status = -1;
+
+	assert_int_equal(write(go, "x", 1), 1);
+	close(go);
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* In the middle of the first segment when nine of ten go: reads on in what it has open, without a gap, then says that
+ * the rest is gone. */
+static int reads_a_segment_that_goes(int from, int to)
+{
+	struct log_reader *r;
+	struct store *s;
+	struct block b;
+	uint64_t next = 101;
+	int32_t rc;
+	char byte;
+
+	if (store_open(&s, kit_dir, STORE_READ, NULL, &kit_err) != TW_OK ||
+	    log_reader_open(&r, s, LOG_TAPE, 1, &kit_err) != TW_OK || log_reader_next(r, &b, &kit_err) != TW_OK)
+		return 1;
+	if (write(to, "x", 1) != 1 || read(from, &byte, 1) != 1)
+		return 2;
+	while ((rc = log_reader_next(r, &b, &kit_err)) == TW_OK && b.first == next)
+		next += b.count;
+	if (rc != TW_E_IO || !strstr(kit_err.msg, "given up") || next < 201 || next % 200 != 1)
+		return 3;
+	log_reader_close(r);
+	return read_quotes(s, 1801) == 2001 ? 0 : 4;
+}
+
+static void a_reader_of_another_process_reads_its_segment_to_the_end(void **state)
+{
+	struct store *s = filled(2000);
+	pid_t pid;
+	int go;
+
+	(void)state;
+	fake_wall += 100 * HOUR;
+	store_close(s);
+	reader_process(reads_a_segment_that_goes, &go, &pid);
+	s = open_store(&small);
+	assert_int_equal(retain_all(s, HOUR, 0), 9);
+	assert_int_equal(exit_of(pid, go), 0);
+	store_close(s);
+}
+
+/* Knows of ten segments, with the last one open, when they go and two come. */
+static int begins_late(int from, int to)
+{
+	struct log_reader *r;
+	struct store *s;
+	struct block b;
+	char byte;
+
+	if (store_open(&s, kit_dir, STORE_READ, NULL, &kit_err) != TW_OK)
+		return 1;
+	if (write(to, "x", 1) != 1 || read(from, &byte, 1) != 1)
+		return 2;
+	if (log_reader_open(&r, s, LOG_TAPE, 1, &kit_err) != TW_OK || log_reader_next(r, &b, &kit_err) != TW_OK)
+		return 3;
+	log_reader_close(r);
+	if (b.first != 1801 || read_quotes(s, 1801) != 2401)
+		return 4;
+	return store_last_seq(s) == 2400 ? 0 : 5;
+}
+
+static void a_reader_begins_with_what_is_there(void **state)
+{
+	struct store *s = filled(2000);
+	pid_t pid;
+	int go;
+
+	(void)state;
+	store_close(s);
+	reader_process(begins_late, &go, &pid);
+	s = open_store(&small);
+	for (uint64_t seq = 2001; seq <= 2400; seq += 100)
+		ok(commit_quotes(s, seq, 1, 100));
+	fake_wall += 100 * HOUR;
+	assert_int_equal(retain_all(s, HOUR, 0), 10);
+	assert_int_equal(exit_of(pid, go), 0);
+	store_close(s);
+}
+
+/* ---- interruptions ---- */
+static void a_segment_is_gone_for_good_before_the_next_one_goes(void **state)
+{
+	struct store *s = filled(600);
+
+	(void)state;
+	fake_wall += 100 * HOUR;
+	calls[0] = '\0';
+	assert_int_equal(retain_all(s, HOUR, 0), 2);
+	assert_string_equal(calls, "unlink 000001.tape\nunlink 000001.tape-lock\nopen tape\nfsync -\n"
+				   "unlink 000002.tape\nunlink 000002.tape-lock\nopen tape\nfsync -\n");
+	store_close(s);
+}
+
+static void a_death_at_any_call_leaves_a_whole_store(void **state)
+{
+	(void)state;
+	for (int at = 1; at <= 4; at++) {
+		struct store *s = filled(1000);
+		bool went = at > 1;
+		pid_t pid;
+
+		fake_wall += 100 * HOUR;
+		store_close(s);
+		pid = fork();
+		if (pid == 0) {
+			if (store_open(&s, kit_dir, STORE_WRITE, &small, &kit_err) != TW_OK)
+				_exit(1);
+			die_at = at;
+			retain_by(s, HOUR, 0);
+			_exit(2);
+		}
+		int status = -1;
+		waitpid(pid, &status, 0);
+		assert_int_equal(status, 0);
+		assert_int_equal(there("000001.tape"), !went);
+		assert_int_equal(there("000001.tape-lock"), at <= 2);
+		ok(store_verify(kit_dir, NULL, &kit_err));
+		s = open_store(&small);
+		assert_int_equal(first_on_tape(s), went ? 201 : 1);
+		assert_int_equal(there("000001.tape-lock"), !went); /* swept */
+		assert_int_equal(retain_all(s, HOUR, 0), went ? 3 : 4);
+		assert_int_equal(read_quotes(s, 801), 1001);
+		store_close(s);
+		kit_remove(kit_dir);
+		assert_int_equal(mkdir(kit_dir, 0700), 0);
+	}
+}
+
+static void what_cannot_be_removed_stays_a_part_of_the_tape(void **state)
+{
+	struct store *s = filled(1000);
+
+	(void)state;
+	fake_wall += 100 * HOUR;
+	fail_unlink = 1;
+	assert_int_equal(retain_by(s, HOUR, 0), TW_E_IO);
+	assert_non_null(strstr(kit_err.msg, "000001.tape"));
+	assert_int_equal(read_quotes(s, 1), 1001);
+	fail_unlink = 0;
+	assert_int_equal(retain_all(s, HOUR, 0), 4);
+	store_close(s);
+}
+
+static void a_tape_that_begins_behind_the_checkpoint_is_refused(void **state)
+{
+	struct store *s = filled(1000);
+	char path[128];
+
+	(void)state;
+	for (uint64_t seq = 1001; seq <= 1300; seq += 100)
+		ok(commit_quotes(s, seq, 1, 100));
+	store_close(s);
+	for (unsigned i = 1; i <= 6; i++) {
+		kit_path(path, "tape/%06u.tape", i);
+		assert_int_equal(unlink(path), 0);
+		s = NULL;
+		if (i < 6) { /* segment 6 has the first event behind the checkpoint */
+			ok(store_open(&s, kit_dir, STORE_WRITE, &small, &kit_err));
+			store_close(s);
+		}
+	}
+	assert_int_equal(store_open(&s, kit_dir, STORE_WRITE, &small, &kit_err), STORE_E_DAMAGED);
+	assert_non_null(
+		strstr(kit_err.msg, "the tape begins at event 1201, but the last checkpoint is as of event 1000"));
+}
+
+/* ---- the alert log ---- */
+static int32_t retain_old(struct store *s, int64_t age, const struct cursor *c, uint32_t n)
+{
+	struct retention r = { .alert_age = age, .cursors = c, .n_cursors = n };
+
+	return store_retain(s, &r, &kit_err);
+}
+
+/* Ten blocks of ten alerts, an hour apart. */
+static struct store *with_alerts(void)
+{
+	struct store *s = open_store(NULL);
+
+	ok(commit_quotes(s, 1, 1, 1000));
+	for (uint64_t i = 0; i < 10; i++, fake_wall += HOUR)
+		ok(commit_alerts(s, 10 * i + 1, 10, 10 * i + 10));
+	return s;
+}
+
+/* The number of the first record that a reader from `from` gets, and in *n how many follow in all. */
+static uint64_t read_alerts(struct store *s, uint64_t from, uint64_t *n)
+{
+	struct log_reader *r;
+	struct block b;
+	uint64_t first = 0;
+	int32_t rc = log_reader_open(&r, s, LOG_ALERTS, from, &kit_err);
+
+	*n = 0;
+	while (rc == TW_OK && (rc = log_reader_next(r, &b, &kit_err)) == TW_OK) {
+		first = first ? first : b.first;
+		*n += b.count;
+	}
+	assert_int_equal(rc, TW_AGAIN);
+	log_reader_close(r);
+	return first;
+}
+
+static void old_alerts_are_dropped_in_whole_blocks(void **state)
+{
+	struct store *s = with_alerts(); /* block k of 0..9 is 10 - k hours old */
+	struct cursor all = { "screen", 100 };
+	uint64_t n;
+
+	(void)state;
+	assert_int_equal(retain_old(s, 10 * HOUR, &all, 1), TW_OK);
+	assert_int_equal(retain_old(s, 7 * HOUR - 1, &all, 1), TW_AGAIN);
+	assert_int_equal(retain_old(s, 7 * HOUR - 1, &all, 1), TW_OK);
+	assert_int_equal(store_first_alert(s), 41);
+	assert_int_equal(read_alerts(s, 1, &n), 41);
+	assert_int_equal(n, 60);
+	assert_int_equal(store_last_alert(s), 100);
+	store_close(s);
+	ok(store_verify(kit_dir, NULL, &kit_err));
+	ok(store_check_quick(kit_dir, &kit_err));
+}
+
+static void alerts_wait_for_the_slowest_sink(void **state)
+{
+	struct store *s = with_alerts();
+	struct cursor sinks[] = { { "screen", 100 }, { "file", 29 } };
+
+	(void)state;
+	fake_wall += 1000 * HOUR;
+	assert_int_equal(retain_old(s, HOUR, sinks, 2), TW_AGAIN);
+	assert_int_equal(retain_old(s, HOUR, sinks, 2), TW_OK);
+	assert_int_equal(store_first_alert(s), 21);
+	assert_string_equal(s->holder, "file");
+	sinks[1].record = 30;
+	assert_int_equal(retain_old(s, HOUR, sinks, 2), TW_AGAIN);
+	assert_int_equal(store_first_alert(s), 31);
+	store_close(s);
+}
+
+static void numbers_go_on_behind_an_emptied_alert_log(void **state)
+{
+	struct store *s = with_alerts();
+	uint64_t n;
+
+	(void)state;
+	fake_wall += 1000 * HOUR;
+	assert_int_equal(retain_old(s, HOUR, NULL, 0), TW_AGAIN);
+	assert_int_equal(store_first_alert(s), 101);
+	assert_int_equal(read_alerts(s, 1, &n), 0);
+	store_close(s);
+	ok(store_verify(kit_dir, NULL, &kit_err));
+	s = open_store(NULL);
+	ok(commit_alerts(s, 101, 5, 200));
+	assert_int_equal(read_alerts(s, 1, &n), 101);
+	assert_int_equal(n, 5);
+	store_close(s);
+	ok(store_verify(kit_dir, NULL, &kit_err));
+}
+
+static void a_missing_block_is_still_noticed(void **state)
+{
+	struct store *s = with_alerts();
+	uint64_t key = __builtin_bswap64(61);
+	MDB_val k = { 8, &key };
+	struct log_reader *r;
+	struct state_head h = s->state_head;
+	struct block b;
+	MDB_txn *txn;
+	int32_t rc;
+
+	(void)state;
+	assert_int_equal(retain_old(s, 7 * HOUR - 1, NULL, 0), TW_AGAIN);
+	assert_int_equal(mdb_txn_begin(s->state.env, NULL, 0, &txn), 0);
+	assert_int_equal(mdb_del(txn, s->state.db[DB_ALERTS], &k, NULL), 0);
+	assert_int_equal(state_head_put(&s->state, txn, &h), 0);
+	assert_int_equal(mdb_txn_commit(txn), 0);
+	rc = log_reader_open(&r, s, LOG_ALERTS, 1, &kit_err);
+	while (rc == TW_OK)
+		rc = log_reader_next(r, &b, &kit_err);
+	assert_int_equal(rc, STORE_E_DAMAGED);
+	log_reader_close(r);
+	store_close(s);
+	assert_int_equal(store_verify(kit_dir, NULL, &kit_err), STORE_E_DAMAGED);
+}
+
+static void an_overtaken_reader_of_alerts_says_so(void **state)
+{
+	struct store *s = with_alerts();
+	struct log_reader *r;
+	struct block b;
+
+	(void)state;
+	ok(log_reader_open(&r, s, LOG_ALERTS, 1, &kit_err));
+	ok(log_reader_next(r, &b, &kit_err));
+	assert_int_equal(retain_old(s, 7 * HOUR - 1, NULL, 0), TW_AGAIN);
+	assert_int_equal(log_reader_next(r, &b, &kit_err), TW_E_IO);
+	assert_non_null(strstr(kit_err.msg, "records 11 to 40"));
+	log_reader_close(r);
+	store_close(s);
+}
+
+/* A sink that is new does not find what is gone; it holds what is there. */
+static void a_new_sink_begins_with_what_is_there(void **state)
+{
+	struct store *s = with_alerts();
+	struct cursor fresh = { "fresh", 0 };
+
+	(void)state;
+	ok(commit_checkpoint(s, 100));
+	assert_int_equal(retain_old(s, 7 * HOUR - 1, NULL, 0), TW_AGAIN);
+	fake_wall += 1000 * HOUR;
+	ok(commit_quotes(s, 1001, 1, 10)); /* a new day, a new segment */
+	struct retention r = { .tape_age = HOUR, .alert_age = HOUR, .cursors = &fresh, .n_cursors = 1 };
+	assert_int_equal(store_retain(s, &r, &kit_err), TW_OK);
+	assert_int_equal(store_first_alert(s), 41);
+	store_close(s);
+}
+
+static void a_new_store_may_begin_with_any_number(void **state)
+{
+	struct store_options o = { .first = 5001 };
+	struct store *s = open_store(&o);
+
+	(void)state;
+	assert_int_equal(store_last_seq(s), 5000);
+	assert_true(commit_quotes(s, 1, 1, 10) < 0);
+	ok(commit_quotes(s, 5001, 2, 50));
+	assert_int_equal(read_quotes(s, 5001), 5101);
+	store_close(s);
+	s = open_store(NULL);
+	assert_int_equal(store_last_seq(s), 5100);
+	store_close(s);
+	ok(store_verify(kit_dir, NULL, &kit_err));
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(without_a_limit_nothing_goes),
+		TEST(segments_go_one_a_call_once_they_are_old_enough),
+		TEST(the_segment_being_written_stays),
+		TEST(size_takes_the_oldest_until_the_rest_fits),
+		TEST(what_lies_behind_the_checkpoint_stays),
+		TEST(a_tape_of_numbers_only_needs_no_checkpoint),
+		TEST(an_undelivered_alert_keeps_the_segment_of_its_event),
+		TEST(a_sink_of_an_earlier_run_holds_until_it_is_forgotten),
+		TEST(a_cursor_moves_to_another_name),
+		TEST(a_reader_of_this_process_keeps_its_segment),
+		TEST(a_reader_of_another_process_reads_its_segment_to_the_end),
+		TEST(a_reader_begins_with_what_is_there),
+		TEST(a_segment_is_gone_for_good_before_the_next_one_goes),
+		TEST(a_death_at_any_call_leaves_a_whole_store),
+		TEST(what_cannot_be_removed_stays_a_part_of_the_tape),
+		TEST(a_tape_that_begins_behind_the_checkpoint_is_refused),
+		TEST(old_alerts_are_dropped_in_whole_blocks),
+		TEST(alerts_wait_for_the_slowest_sink),
+		TEST(numbers_go_on_behind_an_emptied_alert_log),
+		TEST(a_missing_block_is_still_noticed),
+		TEST(an_overtaken_reader_of_alerts_says_so),
+		TEST(a_new_sink_begins_with_what_is_there),
+		TEST(a_new_store_may_begin_with_any_number),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
