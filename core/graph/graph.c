@@ -6,7 +6,9 @@
 #include <string.h>
 
 static const char *const section_names[PLUGIN_KINDS] = { "sources", "detectors", "sinks" };
-static const char *const inputs_elsewhere[] = { "plugin", "where", NULL };
+/* Names in an instance's map that no option table binds. */
+static const char *const bound_elsewhere[] = { "plugin", "where", NULL };
+static const char *const bound_elsewhere_source[] = { "plugin", NULL };
 
 const char *graph_key_name(enum key_field key)
 {
@@ -74,7 +76,6 @@ static void bind_detector(struct graph_node *n, const char *what, struct report 
 {
 	struct detector_options *o = &n->detector;
 	const struct tw_detector *d = &n->plugin->detector;
-	const struct node *where = node_get(n->config, "where");
 
 	if (o->cooldown && parse_stretch(o->cooldown, &o->quiet) != 0)
 		report_error(
@@ -99,10 +100,15 @@ static void bind_detector(struct graph_node *n, const char *what, struct report 
 				     "%s: option 'key': expected symbol, account, 'account,symbol' or none, got '%s'",
 				     what, o->key);
 	}
-	if (where) {
-		n->has_where = true;
-		(void)where_parse(&n->where, where, what, &r->arena, r);
-	}
+}
+
+static void bind_where(struct graph *g, struct graph_node *n, const char *what, struct report *r)
+{
+	const struct node *where = node_get(n->config, "where");
+
+	n->has_where = where != NULL;
+	if (where)
+		(void)where_parse(&n->where, where, what, &g->arena, r);
 }
 
 static void bind_sink(struct graph_node *n, const char *what, struct report *r)
@@ -131,8 +137,8 @@ static void bind_node(struct graph *g, struct graph_node *n, const char *what, s
 	struct tw_err e = { 0 };
 	uint32_t wrong;
 
-	wrong = options_bind(n->config, p->options ? b : b + 1, p->options ? 2 : 1, inputs_elsewhere, what, &g->arena,
-			     r);
+	wrong = options_bind(n->config, p->options ? b : b + 1, p->options ? 2 : 1,
+			     n->kind == PLUGIN_SOURCE ? bound_elsewhere_source : bound_elsewhere, what, &g->arena, r);
 	/* The plugin may rely on its options being bound; the host's own checks cope with absent ones. */
 	if (!wrong && p->check && p->check(n->self, &e) < 0)
 		report_error(r, &n->config->name_at, "%s: %s", what, e.msg);
@@ -142,6 +148,8 @@ static void bind_node(struct graph *g, struct graph_node *n, const char *what, s
 		bind_detector(n, what, r);
 	else
 		bind_sink(n, what, r);
+	if (n->kind != PLUGIN_SOURCE)
+		bind_where(g, n, what, r);
 	if (n->kind == PLUGIN_DETECTOR && r->errors == 0) {
 		const struct tw_detector *d = &p->detector;
 		n->state_size = d->state_size_of ? d->state_size_of(n->self) : d->state_size;

@@ -101,12 +101,12 @@ static int32_t resolve(struct graph *g, const struct config *c, struct graph_nod
 	return TW_OK;
 }
 
-/* Levels by relaxation; one that still moves after as many rounds as there are detectors lies on a circle. */
+/* Levels by relaxation; on a circle they would rise for ever, so one beyond the limit is a mistake. */
 static void set_levels(struct graph *g, struct report *r)
 {
 	bool moved = true;
 
-	for (uint32_t round = 0; moved && round <= g->n_detectors; round++) {
+	while (moved) { /* ends: a level only rises, and not beyond the limit */
 		moved = false;
 		for (uint32_t i = 0; i < g->n_detectors; i++) {
 			struct graph_node *n = graph_detector(g, i);
