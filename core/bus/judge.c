@@ -162,7 +162,8 @@ static int32_t finish_event(struct pipeline *p, struct batch *b, uint32_t origin
 	}
 	for (; b->next_failure < b->n_failures && b->failures[b->next_failure].origin == origin; b->next_failure++) {
 		const struct failure *f = &b->failures[b->next_failure];
-		if (f->code == FAILURE_POISON ? !log_poison(p, f) : f->ev->seq > p->logged_through && !log_failure(p, f))
+		if (f->code == FAILURE_POISON ? !log_poison(p, f)
+					      : f->ev->seq > p->letters_through && !log_failure(p, f))
 			return TW_E_FATAL;
 	}
 	return TW_OK;
@@ -185,7 +186,7 @@ int32_t judge_finish(struct pipeline *p, struct batch *b, struct tw_err *e)
 			break;
 		case TW_E_DATA:
 			return err_set(e, TW_E_FATAL, "an alert of detector '%s' could not be encoded",
-			               graph_detector(p->graph, b->said[b->next_said].instance)->name);
+				       graph_detector(p->graph, b->said[b->next_said].instance)->name);
 		default:
 			return err_set(e, TW_E_FATAL, "memory is out");
 		}

@@ -3,10 +3,10 @@
  * The step: fill a batch, have it judged, hand over a commit when it is worth it.
  */
 #include "base/err.h"
-#include "bus/pipeline_impl.h"
-#include "bus/poison.h"
 #include "base/log.h"
 #include "base/os.h"
+#include "bus/pipeline_impl.h"
+#include "bus/poison.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,13 +28,33 @@ static int32_t make_keyspaces(struct pipeline *p, uint32_t n_shards)
 			    s->max_keys == (uint32_t)d->detector.max_keys)
 				break;
 		}
-		if (k == p->n_keyspaces && keyspace_init(&p->keyspaces[p->n_keyspaces++], (uint32_t)d->key,
-		                                         (uint32_t)d->detector.max_keys, d->detector.ttl, d->level,
-		                                         p->intern, n_shards) < 0)
+		if (k == p->n_keyspaces &&
+		    keyspace_init(&p->keyspaces[p->n_keyspaces++], (uint32_t)d->key, (uint32_t)d->detector.max_keys,
+				  d->detector.ttl, d->level, p->intern, n_shards) < 0)
 			return TW_E_FATAL;
 		p->keyspace_kinds[k] |= d->plugin->detector.kinds;
 	}
 	return TW_OK;
+}
+
+/* The last event that a recorded dead letter of a detector is about. Letters come in the order of events, and all of a
+ * commit at once, so what lies before it is recorded too. */
+static int32_t find_letters(struct pipeline *p, struct store *s, struct tw_err *e)
+{
+	struct log_reader *reader = NULL;
+	struct block b;
+	int32_t rc = log_reader_open(&reader, s, LOG_DEAD, 1, e);
+
+	while (rc == TW_OK && (rc = log_reader_next(reader, &b, e)) == TW_OK) {
+		struct dead_letter d;
+		size_t at = 0;
+		while (dead_record(&b, &at, &d))
+			if (d.seq > p->letters_through && d.reason.len == 14 &&
+			    !memcmp(d.reason.s, "detector_error", 14))
+				p->letters_through = d.seq;
+	}
+	log_reader_close(reader);
+	return rc == TW_AGAIN ? TW_OK : rc;
 }
 
 static int32_t restore(struct pipeline *p, struct tw_err *e)
@@ -61,11 +81,15 @@ static int32_t restore(struct pipeline *p, struct tw_err *e)
 			return rc;
 	}
 	p->seq = p->batch_seq = p->checkpoint_seq = as_of;
+	p->letters_through = p->logged_through;
 	if (store_last_seq(s) <= as_of)
 		return TW_OK;
+	rc = find_letters(p, s, e);
+	if (rc < 0)
+		return rc;
 	if (p->o.recorder) /* not in a rehearsal */
-		log_info("host", "judging events %" PRIu64 " to %" PRIu64 " of the tape behind the last checkpoint", as_of + 1,
-		         store_last_seq(s));
+		log_info("host", "judging events %" PRIu64 " to %" PRIu64 " of the tape behind the last checkpoint",
+			 as_of + 1, store_last_seq(s));
 	atomic_store(&p->catching_up, true);
 	return sequencer_open_tape(p, s, as_of + 1, store_last_seq(s), e);
 }
@@ -86,7 +110,8 @@ static int32_t make_parts(struct pipeline *p, struct tw_err *e)
 	for (uint32_t i = 0; i < (p->ahead ? 2u : 1u); i++)
 		if (batch_init(&p->batches[i], p->o.batch, p->n_keyspaces, n_shards, p->ahead) < 0)
 			goto memory;
-	rc = instances_new(p->graph, p->intern, p->keyspaces, p->n_keyspaces, n_shards, &p->instances, &p->n_instances, e);
+	rc = instances_new(p->graph, p->intern, p->keyspaces, p->n_keyspaces, n_shards, &p->instances, &p->n_instances,
+			   e);
 	if (rc < 0)
 		return rc;
 	if (crew_init(&p->crew, p->instances, p->n_instances, p->o.workers, n_shards, p->o.bell) < 0)
@@ -112,9 +137,9 @@ struct pipeline *pipeline_new(const struct pipeline_options *o, struct tw_err *e
 	if (!p->o.batch)
 		p->o.batch = p->o.workers > 1 ? BATCH_MAX : BATCH_ONE;
 	if (make_parts(p, e) < 0 ||
-	    poison_load(p->instances, p->n_instances, o->recording ? o->recording : o->store, o->deaths, o->n_deaths, e) < 0 ||
-	    restore(p, e) < 0 ||
-	    (o->recording && sequencer_open_tape(p, o->recording, 1, UINT64_MAX, e) < 0)) {
+	    poison_load(p->instances, p->n_instances, o->recording ? o->recording : o->store, o->deaths, o->n_deaths,
+			e) < 0 ||
+	    restore(p, e) < 0 || (o->recording && sequencer_open_tape(p, o->recording, 1, UINT64_MAX, e) < 0)) {
 		pipeline_free(p);
 		return NULL;
 	}
@@ -299,7 +324,8 @@ static enum step out_of_memory(struct pipeline *p)
 	return fail(p, rc, &e);
 }
 
-/* Events of the tape or of the sources, with the keys of the first level. Negative: it cannot go on; 0: nothing there. */
+/* Events of the tape or of the sources, with the keys of the first level. Negative: it cannot go on; 0: nothing there.
+ */
 static int32_t fill(struct pipeline *p, struct batch *b)
 {
 	int32_t n;

@@ -51,6 +51,7 @@ struct pipeline {
 	uint64_t seq;            /* of the last event */
 	uint64_t alert;          /* number of the last record of the alert log */
 	uint64_t logged_through; /* alerts up to this seq are in the log already */
+	uint64_t letters_through; /* so are the dead letters of detectors: they go with the events, not with the alerts */
 	uint64_t batch_seq;      /* events up to here are judged */
 	uint64_t handed_seq;     /* without a tape: numbers up to here are used up in the store */
 	struct commit *commit;

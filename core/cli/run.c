@@ -57,6 +57,7 @@ static int run(int argc, char **argv)
 	if (a.workers > 64)
 		return cli_misuse(&verb_run, "--workers takes a number from 1 to 64");
 	cli_log_setup(&a.log);
+	run_hold_reloads();
 	code = a.takeover ? rehearse(&a) : CLI_GO;
 	if (code != CLI_GO)
 		return code;

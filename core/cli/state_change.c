@@ -92,9 +92,10 @@ static void say_behind(const struct catalogue *c, struct store *s)
 	uint64_t last = store_last_seq(s);
 
 	if (last > c->seq)
-		fprintf(stderr, "this is as of event %" PRIu64 ": the next run judges events %" PRIu64 " to %" PRIu64
-		       " of the tape again\n",
-		       c->seq, c->seq + 1, last);
+		fprintf(stderr,
+			"this is as of event %" PRIu64 ": the next run judges events %" PRIu64 " to %" PRIu64
+			" of the tape again\n",
+			c->seq, c->seq + 1, last);
 }
 
 /* TW_AGAIN: there is no sink of that name. */
@@ -146,10 +147,11 @@ int state_drop(const struct state_args *a, struct store *s, const char *name)
 	else if (move_cursor(s, name, NULL, &code) == TW_AGAIN)
 		code = state_no_instance(ch.c, name);
 	else if (code == CLI_OK)
-		fprintf(stderr, "the cursor of the sink '%s' is forgotten: it holds nothing back, and would begin with the "
-		       "oldest "
-		       "alert that is kept\n",
-		       name);
+		fprintf(stderr,
+			"the cursor of the sink '%s' is forgotten: it holds nothing back, and would begin with the "
+			"oldest "
+			"alert that is kept\n",
+			name);
 	change_end(&ch);
 	return code;
 }

@@ -42,7 +42,7 @@ static int32_t fill(struct importer *m, struct tw_err *e)
 	unsigned char *p;
 	ssize_t n;
 
-	if (m->taken)
+	if (m->input.data && m->taken)
 		memmove(m->input.data, m->input.data + m->taken, m->input.len - m->taken);
 	m->input.len -= m->taken;
 	m->taken = 0;

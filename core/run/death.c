@@ -206,6 +206,20 @@ void death_stack_free(void *memory)
 	free(memory);
 }
 
+/* A record that was cut short must not run into the next one. */
+static void end_last_line(void)
+{
+	int fd = os->open(watch.path, O_RDONLY, 0);
+	struct stat st;
+	char last = '\n';
+
+	if (fd >= 0 && os->stat(watch.path, &st) == 0 && st.st_size > 0 && os->pread(fd, &last, 1, st.st_size - 1) == 1 &&
+	    last != '\n')
+		(void)!os->write(watch.fd, "\n", 1);
+	if (fd >= 0)
+		(void)os->close(fd);
+}
+
 int32_t death_watch(const char *dir, struct tw_err *e)
 {
 	struct sigaction a = { .sa_sigaction = on_death, .sa_flags = SA_SIGINFO | SA_ONSTACK };
@@ -215,6 +229,7 @@ int32_t death_watch(const char *dir, struct tw_err *e)
 	watch.fd = os->open(watch.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (watch.fd < 0)
 		return err_sys(e, errno, "cannot open %s", watch.path);
+	end_last_line();
 	watch.stack = death_stack();
 	atomic_store(&watch.dying, 0);
 	(void)sigemptyset(&a.sa_mask);
@@ -312,6 +327,8 @@ int32_t deaths_read(const char *dir, struct death **ret, uint32_t *ret_n, struct
 	rc = read_text(path, &b, e);
 	if (rc == TW_OK && b.len > FILE_MAX_BYTES)
 		shorten(dir, path, &b);
+	for (size_t i = 0; rc == TW_OK && i < b.len; i++)
+		b.data[i] = b.data[i] ? b.data[i] : '?';
 	rest = rc == TW_OK ? (char *)b.data : NULL;
 	while (rest && (line = strsep(&rest, "\n")) != NULL) {
 		if (!take(line, &d))

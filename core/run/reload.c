@@ -76,7 +76,10 @@ static const char *why_not(const struct run *r)
 		return "this run keeps no tape and no checkpoints, so a reload would forget every state: restart it";
 	if (r->stopping || r->failed)
 		return "the run is stopping";
-	return NULL;
+	for (uint32_t i = 0; i < r->machine->n_sources; i++)
+		if (!atomic_load(&r->machine->sources[i]->loop.over))
+			return NULL;
+	return "its sources have come to their end, and so does the run";
 }
 
 /* Code that is loaded stays loaded: a file that was put in its place meanwhile is not what runs. */

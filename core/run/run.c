@@ -79,15 +79,13 @@ static uint64_t peak_memory(void)
 	return at ? strtoull(at + 6, NULL, 10) * 1024 : 0;
 }
 
-/* A reload that is asked for before there is anything to reload waits until there is. */
-static void hold_hangups(const struct run_options *o)
+void run_hold_reloads(void)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGHUP);
-	if (o->n_config)
-		pthread_sigmask(SIG_BLOCK, &set, NULL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 static int32_t run(struct run *r, struct tw_err *e)
@@ -128,7 +126,8 @@ int32_t run_graph(const struct run_options *o, struct run_summary *ret, struct t
 	int32_t rc;
 
 	*ret = (struct run_summary){ 0 };
-	hold_hangups(o);
+	if (o->n_config)
+		run_hold_reloads();
 	bell_init(&r.bell);
 	rc = run(&r, e);
 	machine_free(r.machine, NULL);

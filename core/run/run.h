@@ -40,6 +40,10 @@ struct run_summary {
 	bool source_failed, sink_failed, interrupted;
 };
 
+/* A reload that is asked for before there is anything to reload waits until there is. For whoever prepares a run that
+ * can be reloaded; run_graph() does it, too. [control] */
+void run_hold_reloads(void);
+
 /* Run to the end. Returns TW_OK, or a negative code of plugin.h or store.h with a sentence in e; sources and sinks that
  * gave up are in the summary. [control] */
 int32_t run_graph(const struct run_options *, struct run_summary *ret, struct tw_err *e);

@@ -262,7 +262,8 @@ static void say_who_holds(struct store *s, const struct slowest *slow, const str
 		s->holder[0] = '\0';
 		return;
 	}
-	if (strcmp(s->holder, slow->name) == 0 && os->mono() - s->holder_said < SAY_AGAIN)
+	if (strcmp(s->holder, slow->name) == 0 && (s->holder_segments || !held->segments) &&
+	    os->mono() - s->holder_said < SAY_AGAIN)
 		return;
 	what[0] = '\0';
 	if (held->segments)
@@ -276,6 +277,7 @@ static void say_who_holds(struct store *s, const struct slowest *slow, const str
 		 slow->here ? "" : slow->name, slow->here ? "" : "` forgets it");
 	snprintf(s->holder, sizeof s->holder, "%s", slow->name);
 	s->holder_said = os->mono();
+	s->holder_segments = held->segments > 0;
 }
 
 int32_t store_retain(struct store *s, const struct retention *r, struct tw_err *err)

@@ -53,8 +53,8 @@ void disk_free(struct disk *d)
 static void log_copy(struct disk_log *to, const struct disk_log *from)
 {
 	for (uint32_t i = 0; i < from->n; i++) {
-		const struct disk_block *b = &from->blocks[i];
-		log_append(to, b->first, b->count, from->bytes.data + b->at, b->len, b->segment);
+		struct block b = disk_block(from, i);
+		log_append(to, &b, from->blocks[i].segment, false);
 	}
 	to->last = from->last;
 }
@@ -72,16 +72,23 @@ struct disk *disk_copy_tape(const struct disk *from)
 	return d;
 }
 
-void log_append(struct disk_log *l, uint64_t first, uint32_t count, const void *bytes, size_t len, uint32_t segment)
+void log_append(struct disk_log *l, const struct block *b, uint32_t segment, bool join)
 {
-	if (l->n == l->cap) {
-		l->cap = l->cap ? l->cap * 2 : 32;
-		l->blocks = must(realloc(l->blocks, l->cap * sizeof *l->blocks));
+	struct disk_block *last = l->n ? &l->blocks[l->n - 1] : NULL;
+
+	if (join && last && last->segment == segment) {
+		last->count += b->count;
+		last->len += b->len;
+	} else {
+		if (l->n == l->cap) {
+			l->cap = l->cap ? l->cap * 2 : 32;
+			l->blocks = must(realloc(l->blocks, l->cap * sizeof *l->blocks));
+		}
+		l->blocks[l->n++] = (struct disk_block){ b->first, b->count, segment, l->bytes.len, b->len };
 	}
-	l->blocks[l->n++] = (struct disk_block){ first, count, segment, l->bytes.len, len };
-	if (len && buf_add(&l->bytes, bytes, len) != 0)
+	if (b->len && buf_add(&l->bytes, b->bytes, b->len) != 0)
 		must(NULL);
-	l->last = first + count - 1;
+	l->last = b->first + b->count - 1;
 }
 
 struct block disk_block(const struct disk_log *l, uint32_t i)

@@ -9,7 +9,7 @@
 #include "base/hash.h"
 #include "state/store.h"
 
-/* A log: records back to back, in the blocks in which they were committed. */
+/* A log: records back to back, in blocks. */
 struct disk_block {
 	uint64_t first;
 	uint32_t count, segment;
@@ -65,7 +65,8 @@ void disk_free(struct disk *);
 /* The tape with its names and positions, but no dead letters, alerts, cursors and states. */
 struct disk *disk_copy_tape(const struct disk *);
 
-void log_append(struct disk_log *, uint64_t first, uint32_t count, const void *bytes, size_t len, uint32_t segment);
+/* join: to the last block, if that is of the same segment; blocks need not be those of the commits. */
+void log_append(struct disk_log *, const struct block *, uint32_t segment, bool join);
 void disk_set(struct disk *, uint32_t space, uint32_t key, const void *data, uint32_t len); /* data NULL: delete */
 const struct disk_value *disk_get(const struct disk *, uint32_t space, uint32_t key);
 void disk_drop_values(struct disk *);

@@ -18,12 +18,11 @@ static int32_t plan_graph(struct host *h, struct tw_err *e)
 	return TW_OK;
 }
 
-static void add_actor(struct host *h, int role, uint32_t number, void *of, struct bell *bell)
+static void add_actor(struct host *h, enum role role, uint32_t number, void *of, struct bell *bell)
 {
 	struct actor *a = &h->actors[h->n_actors++];
 
-	*a = (struct actor){ .number = number, .of = of, .bell = bell };
-	a->role = role;
+	*a = (struct actor){ .role = role, .number = number, .of = of, .bell = bell };
 }
 
 static int32_t make_pumps(struct host *h, struct tw_err *e)
@@ -132,18 +131,18 @@ void host_free(struct host *h)
 
 /* ---- what the control loop of a run does ---- */
 
-static bool over(const struct host *h, int role)
+static bool over(const struct host *h, enum role role)
 {
 	for (uint32_t i = 0; i < h->n_actors; i++)
-		if ((int)h->actors[i].role == role && !h->actors[i].over)
+		if (h->actors[i].role == role && !h->actors[i].over)
 			return false;
 	return true;
 }
 
-static bool failed(const struct host *h, int role)
+static bool failed(const struct host *h, enum role role)
 {
 	for (uint32_t i = 0; i < h->n_actors; i++)
-		if ((int)h->actors[i].role == role && h->actors[i].over && h->actors[i].result == STEP_FAILED)
+		if (h->actors[i].role == role && h->actors[i].over && h->actors[i].result == STEP_FAILED)
 			return true;
 	return false;
 }

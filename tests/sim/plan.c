@@ -191,7 +191,6 @@ static void draw_sources(struct rng *r, struct plan *p)
 	static const int64_t ticks[] = { 1, MS, 250 * MS, SECOND };
 	struct market m = { .symbols = rng_between(r, 1, 12), .accounts = rng_between(r, 1, 6) };
 	uint32_t nature = rng_below(r, 4), total = rng_between(r, 30, 330);
-	bool flood = rng_chance(r, 0.01);
 
 	for (uint32_t i = 0; i < 32; i++)
 		m.price[i] = 50 + 10 * (double)i;
@@ -200,12 +199,13 @@ static void draw_sources(struct rng *r, struct plan *p)
 	m.bad = rng_chance(r, 0.5) ? 0.03 : 0;
 	m.reject = rng_chance(r, 0.5) ? rng_chance(r, 0.2) ? 0.5 : 0.05 : 0;
 	m.skip = rng_chance(r, 0.3) ? 0.05 : 0;
-	p->n_sources = rng_between(r, 1, MAX_SOURCES);
+	p->flood = rng_chance(r, 0.015);
+	p->n_sources = p->flood ? MAX_SOURCES : rng_between(r, 1, MAX_SOURCES);
 	for (uint32_t i = 0; i < p->n_sources; i++) {
 		bool finite = nature < 2 || (nature == 2 && rng_chance(r, 0.5));
 		uint32_t n = rng_chance(r, 0.03) ? 0 : 1 + total / p->n_sources;
-		if (flood) { /* more dead letters than a commit holds */
-			m.reject = 0.95;
+		if (p->flood) {
+			m.reject = 0.93;
 			n = rng_between(r, 1000, 4000);
 		}
 		p->sources[i].finite = finite;

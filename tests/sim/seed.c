@@ -39,6 +39,14 @@ static void draw_faults(struct world *w)
 		f->slow[i] = rng_chance(r, 0.3) ? 60 + rng_below(r, 39) : 0;
 }
 
+/* Full commits, one behind the other, and crashes between them. */
+static void fault_flood(struct world *w)
+{
+	w->crashes_left = 8;
+	w->faults.crash_commit = 0.3;
+	w->faults.slow[RECORDER] = 95;
+}
+
 static struct world *world_new(uint64_t seed, struct tally *t, bool trouble)
 {
 	struct world *w = must(calloc(1, sizeof *w));
@@ -56,6 +64,8 @@ static struct world *world_new(uint64_t seed, struct tally *t, bool trouble)
 	plan_make(&w->plan, seed);
 	if (trouble)
 		draw_faults(w);
+	if (trouble && w->plan.flood)
+		fault_flood(w);
 	return w;
 }
 

@@ -113,6 +113,7 @@ struct plan {
 	struct plan_detector detectors[16];
 	uint32_t n_detectors;
 	bool any_live, any_finite;
+	bool flood; /* of dead letters, more than a commit holds */
 	int64_t begin; /* wall clock of the first event */
 	struct buf yaml;
 };
@@ -211,8 +212,10 @@ enum mode {
 	MODE_REPLAY   /* the tape of "main" into the store "other" */
 };
 
+enum role { PUMP, PIPELINE, RECORDER, DELIVERY, WORKER };
+
 struct actor {
-	enum { PUMP, PIPELINE, RECORDER, DELIVERY, WORKER } role;
+	enum role role;
 	uint32_t number;
 	void *of;
 	struct bell *bell;

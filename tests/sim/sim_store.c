@@ -162,6 +162,12 @@ static int32_t end_commit(struct store *s, const struct fate *f, const char *wha
 	return f->rc;
 }
 
+/* Readers may not count on blocks being those of the commits. */
+static bool joins(const struct store *s)
+{
+	return s->disk == sim->disk && rng_chance(&sim->rng, 0.2);
+}
+
 /* ---- tape ---- */
 
 static void check_events(const struct disk *d, const struct block *b, bool no_tape)
@@ -208,7 +214,7 @@ static void put_dead(struct disk *d, const struct tape_commit *c)
 	for (uint32_t i = 0; i < c->n_dead; i++)
 		if (dead_add(&b, &c->dead[i]) != 0)
 			must(NULL);
-	log_append(&d->dead, d->dead.last + 1, c->n_dead, b.data, b.len, d->segments);
+	log_append(&d->dead, &(struct block){ d->dead.last + 1, c->n_dead, b.data, b.len }, d->segments, false);
 	d->segment_bytes += b.len;
 	buf_free(&b);
 }
@@ -235,7 +241,7 @@ int32_t store_commit_tape(struct store *s, const struct tape_commit *c, struct t
 			if (s->no_tape)
 				d->tape.last = b->first + b->count - 1;
 			else
-				log_append(&d->tape, b->first, b->count, b->bytes, b->len, d->segments);
+				log_append(&d->tape, b, d->segments, joins(s));
 			d->segment_bytes += b->len;
 		}
 	}
@@ -290,8 +296,7 @@ int32_t store_commit_alerts(struct store *s, const struct alert_commit *c, struc
 	if (f.apply) {
 		check_alerts(d, c);
 		for (uint32_t i = 0; i < c->n_blocks; i++)
-			log_append(&d->alerts, c->blocks[i].first, c->blocks[i].count, c->blocks[i].bytes,
-				   c->blocks[i].len, 0);
+			log_append(&d->alerts, &c->blocks[i], 0, joins(s));
 		if (c->complete > d->complete)
 			d->complete = c->complete;
 		for (uint32_t i = 0; i < c->n_cursors; i++) {
@@ -393,6 +398,8 @@ int32_t log_reader_next(struct log_reader *r, struct block *ret, struct tw_err *
 	const struct disk_log *l = r->kind == LOG_TAPE ? &d->tape : r->kind == LOG_ALERTS ? &d->alerts : &d->dead;
 	struct block b;
 
+	if (r->block) /* it may have grown since */
+		r->block--;
 	while (r->block < l->n && l->blocks[r->block].first + l->blocks[r->block].count <= r->next)
 		r->block++;
 	if (r->block == l->n)

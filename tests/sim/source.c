@@ -81,7 +81,8 @@ static int32_t offer(struct sim_source *s, const struct plan_source *p, struct t
 		     struct tw_err *e)
 {
 	struct upstream *up = &sim->up[s->number];
-	uint32_t most = 1u << rng_below(&sim->rng, 11), style = rng_below(&sim->rng, 4), from = s->next;
+	uint32_t most = sim->plan.flood ? UINT32_MAX : 1u << rng_below(&sim->rng, 11), style = rng_below(&sim->rng, 4),
+		 from = s->next;
 
 	for (uint32_t n = 0; n < most && n < w->credit && s->next < p->n; n++) {
 		int32_t rc;
