@@ -210,10 +210,11 @@ int32_t log_reader_next(struct log_reader *r, struct block *ret, struct tw_err *
 			return rc;
 		if (next->number != r->seg->number + 1) {
 			segment_unref(r->store, next);
-			return err_set(err, TW_E_IO,
-				       "%s: retention has given up the segments behind it while it was read; read again, "
-				       "the tape begins with what is there",
-				       r->file->name);
+			return err_set(
+				err, TW_E_IO,
+				"%s: retention has given up the segments behind it while it was read; read again, "
+				"the tape begins with what is there",
+				r->file->name);
 		}
 		if (next->first[r->kind] <= r->next) {
 			enter(r, next);

@@ -202,7 +202,7 @@ static int32_t check_all(struct child *c, void *arg, struct tw_err *err)
 {
 	const struct job *job = arg;
 	struct segment_head h = { 0 }, now;
-	struct segment *g = NULL, *next;
+	struct segment *g = NULL, *next = NULL;
 	struct store *s = NULL;
 	uint64_t last = 0, dead_last = 0, complete;
 	uint32_t number = 0;

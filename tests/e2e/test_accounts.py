@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Account histories in every form they come in: deals, orders and money against pandas, and martingale against its rules
-in Python."""
+"""Account histories in every form they come in: deals, orders and money against pandas, and martingale against
+its rules in Python."""
 import collections
 
 import pandas as pd
@@ -120,7 +120,7 @@ def test_the_account_of_a_file_without_one_comes_from_its_name(data, pipeline):
     assert collections.Counter(e["account"] for e in pipeline.events()) == {"A09": 58, "A10": 57}
 
 
-# ---- martingale ----------------------------------------------------------------------------------------------------
+# ---- martingale ---------------------------------------------------------------------------------------------------
 
 def expected_martingale(events, **options):
     """{(seq, type): score} by the rules, account by account, in the order of the tape."""

@@ -23,7 +23,7 @@ def source(path, **options):
             "detectors": {"z": {"plugin": "zscore", "inputs": ["q"]}}}
 
 
-# ---- rows ----------------------------------------------------------------------------------------------------------
+# ---- rows ---------------------------------------------------------------------------------------------------------
 
 BAD_ROWS = {  # the row, its reason, its column or None where it is about the whole row, a part of the sentence
     "a word for a number": ("2026-01-05T00:00:10Z,one,1.1", "bad_number", 2, "bid 'one' is not a number"),
@@ -136,7 +136,7 @@ def test_time_that_goes_backwards_is_refused_by_strict(pipeline):
     assert [d["where"] for d in dead] == [f"q.csv:{n}" for n in range(23, 33)]
 
 
-# ---- too much of it -------------------------------------------------------------------------------------------------
+# ---- too much of it -----------------------------------------------------------------------------------------------
 
 def test_max_bad_as_a_number_stops_the_source(pipeline):
     rows = quotes(200)
@@ -181,7 +181,7 @@ def test_one_source_that_gives_up_does_not_stop_the_other(pipeline):
     assert pipeline.info()["events"] == 300
 
 
-# ---- files ----------------------------------------------------------------------------------------------------------
+# ---- files --------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("pack, word", [(gzip.compress, "gzip"), (kit.zstd, "zstd")], ids=["gzip", "zstd"])
 @pytest.mark.parametrize("share", [0.2, 0.9])
@@ -268,10 +268,11 @@ def test_an_empty_file_has_no_events_and_is_no_mistake(pipeline):
     assert pipeline.info()["events"] == 0
 
 
-# ---- plugins ----------------------------------------------------------------------------------------------------------
+# ---- plugins ------------------------------------------------------------------------------------------------------
 
 PLUGINS = pathlib.Path(kit.BIN).resolve().parents[1] / "plugins"
-USES_ODD = {"sources": {"q": {"plugin": "csv", "path": "q.csv"}}, "detectors": {"d": {"plugin": "odd", "inputs": ["q"]}}}
+USES_ODD = {"sources": {"q": {"plugin": "csv", "path": "q.csv"}},
+            "detectors": {"d": {"plugin": "odd", "inputs": ["q"]}}}
 
 
 def refused(pipeline, sentence):
@@ -366,14 +367,15 @@ def test_a_plugin_of_another_abi_or_none_is_refused_with_a_sentence(head, schema
     refused(pipeline, sentence)
 
 
-# ---- a full disk ------------------------------------------------------------------------------------------------------
+# ---- a full disk --------------------------------------------------------------------------------------------------
 
 SPACE = """
 mount -t tmpfs -o size=64m none disk && head -c {filler} /dev/zero > disk/filler || exit 99
 {bin} run -c c.yaml -d disk/data 2>>log
 echo $? > code
 while [ -e disk/again ]; do rm disk/again; {bin} run -c c.yaml -d disk/data 2>>log; echo $? > code; done
-{bin} alerts --json -d disk/data > alerts && {bin} tape info --json disk/data > info && {bin} tape verify disk/data > verify
+{bin} alerts --json -d disk/data > alerts && {bin} tape info --json disk/data > info || exit 98
+{bin} tape verify disk/data > verify
 """
 
 
@@ -384,7 +386,7 @@ class SmallDisk:
         if os.geteuid() != 0 or not shutil.which("unshare") or \
                 subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", str(pipeline.folder)],
                                capture_output=True).returncode != 0:
-            pytest.skip("a small disk is a mount in a namespace of its own, which takes root (and a kernel that lets it)")
+            pytest.skip("a small disk is a mount in a namespace of its own, which takes root and a kernel that lets it")
         self.p = pipeline
         pipeline.path("disk").mkdir()
         pipeline.write("log", b"")

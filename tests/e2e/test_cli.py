@@ -42,7 +42,7 @@ def ended(process):
         process.stdout.close()
 
 
-# ---- alerts --------------------------------------------------------------------------------------------------------
+# ---- alerts -------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("args, keep", [
     (["--symbol", "EURUSD"], lambda a: a.get("symbol") == "EURUSD"),
@@ -96,7 +96,7 @@ def test_values_that_make_no_sense_are_exit_code_2(args, store):
     assert done.returncode == 2 and args[0] in done.stderr and done.stdout == ""
 
 
-# ---- tape ----------------------------------------------------------------------------------------------------------
+# ---- tape ---------------------------------------------------------------------------------------------------------
 
 def test_tape_info_adds_up(store):
     info, events = store.info(), store.events()
@@ -177,7 +177,7 @@ def test_a_damaged_state_is_exit_code_4_with_a_sentence(spoil, store, tmp_path):
         assert "state.lmdb" in done.stderr
 
 
-# ---- plugins, graph ---------------------------------------------------------------------------------------------------
+# ---- plugins, graph -----------------------------------------------------------------------------------------------
 
 NAMES = ["csv", "demo", "iqr", "martingale", "moving_average", "rate", "technical", "volume", "wash_trade", "zscore",
          "console", "jsonl", "null"]
@@ -226,7 +226,7 @@ def test_stages_follow_the_inputs(pipeline):
         {"first": 1, "middle": 2, "last": 3}
 
 
-# ---- several processes ------------------------------------------------------------------------------------------------
+# ---- several processes --------------------------------------------------------------------------------------------
 
 def paced(pipeline, speed="20x"):
     """A run that lasts: ticks as fast as their times say."""
@@ -324,7 +324,7 @@ def test_follow_goes_on_after_the_writer_was_killed_and_started_again(pipeline):
         ended(writer)
 
 
-# ---- output ------------------------------------------------------------------------------------------------------------
+# ---- output -------------------------------------------------------------------------------------------------------
 
 def test_a_run_in_a_pipe_shows_no_bar_and_no_colour(store):
     done = store.run(dir="piped")

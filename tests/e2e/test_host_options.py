@@ -46,7 +46,7 @@ def run(pipeline, plugin="zscore", **options):
 
 
 def beyond(key=lambda row: row[1], column=3, threshold=2.5, keep=lambda row: True, window=30):
-    """(seq, key, seconds, how many events of its key so far) of every event that alone would alert, by the key's series."""
+    """(seq, key, seconds, how many events of its key so far) of every event that alone would alert."""
     series = collections.defaultdict(list)
     for i, row in enumerate(TRADES):
         if keep(row):
@@ -68,7 +68,7 @@ def test_without_options_every_event_beyond_alerts(trades):
     assert len(beyond()) > 100
 
 
-# ---- where ----------------------------------------------------------------------------------------------------------
+# ---- where --------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("where, keep", [
     ({"symbol": "EURUSD"}, lambda r: r[1] == "EURUSD"),
@@ -86,7 +86,7 @@ def test_where_lets_only_these_events_through(where, keep, trades):
     assert seqs(trades) == [seq for seq, *_ in beyond(keep=keep)]
 
 
-# ---- severity --------------------------------------------------------------------------------------------------------
+# ---- severity -----------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("option, expected", [(None, "medium"), ("auto", "medium"), ("info", "info"), ("low", "low"),
                                               ("medium", "medium"), ("high", "high"), ("critical", "critical")])
@@ -95,7 +95,7 @@ def test_severity(option, expected, trades):
     assert {a["severity"] for a in trades.alerts()} == {expected}
 
 
-# ---- cooldown --------------------------------------------------------------------------------------------------------
+# ---- cooldown -----------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("seconds", [1, 60, 600])
 def test_cooldown_of_a_time_keeps_a_key_quiet_for_so_long(seconds, trades):
@@ -133,7 +133,7 @@ def test_the_window_learns_on_during_a_cooldown(trades):
     assert cooled and all(free[seq] == score for seq, score in cooled.items())
 
 
-# ---- warmup ----------------------------------------------------------------------------------------------------------
+# ---- warmup -------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("events", [10, 500])
 def test_warmup_of_events_holds_back_the_alerts_of_a_new_key(events, trades):
@@ -151,10 +151,11 @@ def test_warmup_of_a_time_holds_back_the_alerts_of_a_new_key(trades):
     assert seqs(trades) == expected
 
 
-# ---- key -------------------------------------------------------------------------------------------------------------
+# ---- key ----------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("option, key", [
-    ("symbol", lambda r: r[1]), ("account", lambda r: r[2]), ("account,symbol", lambda r: r[1:3]), ("none", lambda r: 0)])
+    ("symbol", lambda r: r[1]), ("account", lambda r: r[2]), ("account,symbol", lambda r: r[1:3]),
+    ("none", lambda r: 0)])
 def test_key_says_what_has_a_series_of_its_own(option, key, trades):
     run(trades, key=option, fields="size", threshold=1.7)
     assert seqs(trades) == [seq for seq, *_ in beyond(key, 4, 1.7)]
@@ -166,7 +167,7 @@ def test_events_without_the_key_are_counted_and_not_judged(trades):
     assert trades.alerts() == [] and "100 without its key" in done.stderr
 
 
-# ---- max_keys, ttl --------------------------------------------------------------------------------------------------
+# ---- max_keys, ttl ------------------------------------------------------------------------------------------------
 
 def test_beyond_max_keys_the_one_not_seen_for_longest_is_forgotten(trades):
     window = 5
@@ -203,13 +204,14 @@ def test_ttl_forgets_a_key_that_was_not_seen_for_so_long(seconds, trades):
 
 def test_a_forgotten_key_takes_its_cooldown_along(pipeline):
     """Or a key that comes back after a year would still be quiet."""
-    rows = [(i, 10 + i % 3) for i in range(20)] + [(20, 99)] + [(5000 + i, 10 + i % 3) for i in range(20)] + [(5020, 99)]
+    once = [(i, 10 + i % 3) for i in range(20)] + [(20, 99)]
+    rows = once + [(t + 5000, p) for t, p in once]
     pipeline.write("t.csv", "time,symbol,price\n" + "".join(f"{1767571200 + t},X,{p}\n" for t, p in rows))
     run(pipeline, window=10, threshold=5, ttl="10m", cooldown="30d")
     assert seqs(pipeline) == [21, 42]
 
 
-# ---- max_errors -----------------------------------------------------------------------------------------------------
+# ---- max_errors ---------------------------------------------------------------------------------------------------
 
 CHOOSY = """
 #include <tapewatch/plugin.h>
@@ -266,11 +268,12 @@ def test_beyond_max_errors_in_a_minute_it_is_switched_off_and_says_so(choosy):
     assert seqs(choosy) == [i + 1 for i, r in enumerate(TRADES) if r[4] > 90 and i + 1 < off]
 
 
-# ---- max_names -------------------------------------------------------------------------------------------------------
+# ---- max_names ----------------------------------------------------------------------------------------------------
 
 def test_more_names_than_the_host_takes_is_said_and_does_no_harm(pipeline):
     rng = random.Random(1)
-    pipeline.write("t.csv", "time,symbol,price\n" + "".join(f"{1767571200 + i},S{i},{rng.random()}\n" for i in range(500)))
+    pipeline.write("t.csv", "time,symbol,price\n" + "".join(
+        f"{1767571200 + i},S{i},{rng.random()}\n" for i in range(500)))
     done = pipeline.run({"sources": {"t": {"plugin": "csv", "path": "t.csv"}}, "host": {"max_names": 16},
                          "detectors": {"d": {"plugin": "zscore", "inputs": ["t"]}}})
     assert pipeline.info()["events"] == 500

@@ -51,6 +51,11 @@ def test_replay_gives_the_digest_of_the_live_run_whatever_the_batch(batch, live)
     assert replay(live, "data", "--batch", batch) == live.digest()
 
 
+@pytest.mark.parametrize("workers", [2, 8])
+def test_replay_gives_the_digest_of_the_live_run_whatever_the_workers(workers, live):
+    assert replay(live, "data", "--workers", workers) == live.digest()
+
+
 def test_replay_twice_gives_the_same_twice(live):
     assert replay(live, "data") == replay(live, "data")
 
@@ -122,7 +127,8 @@ def test_two_stages_the_average_of_prices_and_then_zscores_of_the_average(pipeli
     prices = [(float(line.split(b",")[2]) + float(line.split(b",")[3])) / 2 for line in lines.splitlines()]
     means = dict(oracle_means(prices, 10))
     scores = oracle.zscore(list(means.values()))
-    may = {(i + 1, "score_spike" if s > 0 else "score_drop"): abs(s) for i, s in zip(means, scores) if abs(s) > 3 - 1e-7}
+    may = {(i + 1, "score_spike" if s > 0 else "score_drop"): abs(s)
+           for i, s in zip(means, scores) if abs(s) > 3 - 1e-7}
     must = {k: s for k, s in may.items() if s > 3 + 1e-7}
     # an average of ten prices has lost digits that its own deviation of some points magnifies
     kit.same_alerts(pipeline.alerts(), must, may, relative=1e-7, absolute=1e-7)

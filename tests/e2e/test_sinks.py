@@ -23,8 +23,8 @@ def config(sinks, threshold=3, rows=20000):
 @pytest.fixture(scope="module")
 def ticks():
     """Two symbols, alternating."""
-    pairs = zip(test_resume.ticks(51, 10000, "EUR/USD").splitlines(), test_resume.ticks(51, 10000, "GBP/USD").splitlines())
-    return b"".join(a + b"\n" + b + b"\n" for a, b in pairs)
+    euro, pound = (test_resume.ticks(51, 10000, symbol).splitlines() for symbol in ("EUR/USD", "GBP/USD"))
+    return b"".join(a + b"\n" + b + b"\n" for a, b in zip(euro, pound))
 
 
 @pytest.fixture
@@ -64,8 +64,7 @@ def test_console_prints_one_line_an_alert_with_time_severity_detector_symbol_and
     printed = done.stdout.splitlines()
     assert len(printed) == len(alerts)
     for line, a in zip(printed, alerts):
-        assert line.split("  ") == [line[:23]] + [
-            p for p in (a["severity"].ljust(8) + "  " + a["detector"] + "  " + a["symbol"] + "  " + a["reason"]).split("  ")]
+        assert line[23:] == f"  {a['severity']:8}  {a['detector']}  {a['symbol']}  {a['reason']}"
         assert kit.ns(line[:10] + "T" + line[11:23] + "Z") == kit.ns(a["ts"]) // 10**6 * 10**6
 
 
@@ -128,7 +127,7 @@ def test_rotation_keeps_no_more_files_than_asked_for(fed):
     assert ids == [a["id"] for a in fed.alerts()][-len(ids):]
 
 
-# ---- a sink that cannot write --------------------------------------------------------------------------------------
+# ---- a sink that cannot write -------------------------------------------------------------------------------------
 
 def blocked_by_a_missing_folder(p):
     return lambda: p.path("out").mkdir()
@@ -195,7 +194,7 @@ def test_somebody_elses_file_is_not_cut(fed):
     assert fed.path("notes.txt").read_text() == "remember the milk"
 
 
-# ---- kills -----------------------------------------------------------------------------------------------------------
+# ---- kills --------------------------------------------------------------------------------------------------------
 
 def test_at_least_once_after_kills_no_id_is_missing_and_order_holds(fed):
     fed.configure(config({"a": jsonl("a.jsonl"), "b": jsonl("b.jsonl", ["z"], rotate_size="64KiB", keep=1000)}))
