@@ -14,10 +14,17 @@
 #define BATCH_BYTES (1u << 20)  /* of the copies of events, beyond which a batch takes no more */
 #define EVENT_ROOM 256u         /* bytes of a decoded event, at most */
 
+/* An item in the list of its shard: what a worker needs of it lies together, for it comes from another core. */
+struct own {
+	const struct tw_event *ev;
+	uint32_t item, key;
+};
+
 /* What one keyspace makes of the items. Groups are shards, or one for a keyspace without fields. */
 struct lot {
 	uint32_t *key;           /* [item] place of its key in the tables of its group; 0: it has none */
-	uint32_t *list, *start;  /* items of group g, ascending: list[start[g]] to list[start[g + 1] - 1] */
+	struct own *list;        /* items of group g, ascending: list[start[g]] to list[start[g + 1] - 1] */
+	uint32_t *start;
 	uint16_t *group;         /* [item] */
 	uint32_t cap;
 	struct gone gone;        /* by group, then by item */

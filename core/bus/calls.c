@@ -53,13 +53,13 @@ static struct out *add_out(struct share *s, const struct tw_event *about, const 
 	}
 	out = &v->outs[v->n];
 	*out = (struct out){ .seq = s->items->ev[at]->seq,
-		             .due = s->timer_slot ? s->timer_due : INT64_MAX,
-		             .instance = s->instance->number,
-		             .origin = s->items->origin[at],
-		             .at = at,
-		             .n = v->n,
-		             .symbol = s->timer_slot ? slot->symbol : s->items->symbol[at],
-		             .account = s->timer_slot ? slot->account : s->items->account[at] };
+			     .due = s->timer_slot ? s->timer_due : INT64_MAX,
+			     .instance = s->instance->number,
+			     .origin = s->items->origin[at],
+			     .at = at,
+			     .n = v->n,
+			     .symbol = s->timer_slot ? slot->symbol : s->items->symbol[at],
+			     .account = s->timer_slot ? slot->account : s->items->account[at] };
 	out->ev = arena_alloc(&v->arena, sizeof *out->ev);
 	if (!out->ev) {
 		v->memory_out = true;
@@ -117,7 +117,8 @@ static bool still_quiet(struct share *s, const struct slot *slot, uint64_t seen,
 	return false;
 }
 
-static int32_t call_alert(struct tw_ctx *c, const struct tw_event *about, const struct tw_finding *f, const char *fmt, ...)
+static int32_t call_alert(struct tw_ctx *c, const struct tw_event *about, const struct tw_finding *f, const char *fmt,
+			  ...)
 {
 	struct share *s = share_of(c);
 	const struct instance *in = s->instance;
@@ -168,8 +169,9 @@ static int32_t call_alert(struct tw_ctx *c, const struct tw_event *about, const 
 	alert->config = (struct tw_str){ .s = in->node->digest, .len = 16 };
 	alert->symbol = name_text(in->intern, out->symbol);
 	alert->account = name_text(in->intern, out->account);
-	alert->type = f->type ? (struct tw_str){ .s = arena_text(a, f->type, strlen(f->type)), .len = (uint32_t)strlen(f->type) } :
-	                        static_text(in->node->plugin->name);
+	alert->type = f->type ? (struct tw_str){ .s = arena_text(a, f->type, strlen(f->type)),
+						 .len = (uint32_t)strlen(f->type) }
+			      : static_text(in->node->plugin->name);
 	alert->reason = (struct tw_str){ .s = arena_text(a, reason, (size_t)n), .len = (uint32_t)n };
 	copy_details(a, alert, f);
 	return TW_OK;
@@ -224,7 +226,8 @@ static void call_timer(struct tw_ctx *c, int64_t due)
 
 static const char *call_name(const struct tw_host *h, uint32_t id)
 {
-	const struct instance *in = (const struct instance *)(const void *)((const char *)h - offsetof(struct instance, host));
+	const struct instance *in =
+		(const struct instance *)(const void *)((const char *)h - offsetof(struct instance, host));
 	return intern_name(in->intern, id);
 }
 
@@ -249,11 +252,11 @@ static const void *call_extension(const struct tw_host *h, const char *id)
 }
 
 const struct tw_host shard_host = { .struct_size = sizeof(struct tw_host),
-	                            .abi = TW_ABI,
-	                            .log = call_log,
-	                            .alert = call_alert,
-	                            .emit = call_emit,
-	                            .timer = call_timer,
-	                            .name = call_name,
-	                            .wall = call_wall,
-	                            .extension = call_extension };
+				    .abi = TW_ABI,
+				    .log = call_log,
+				    .alert = call_alert,
+				    .emit = call_emit,
+				    .timer = call_timer,
+				    .name = call_name,
+				    .wall = call_wall,
+				    .extension = call_extension };

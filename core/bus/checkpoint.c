@@ -9,6 +9,7 @@
  * An instance is found again by its name. When keyspaces or instances have changed, states are moved to the numbers
  * they have now, and the next checkpoint replaces everything.
  */
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "bus/pipeline_impl.h"
@@ -25,13 +26,15 @@ static bool add_catalogue(struct pipeline *p, struct snapshot *s)
 
 	for (uint32_t k = 0; k < p->n_keyspaces; k++) {
 		const struct keyspace *ks = &p->keyspaces[k];
-		ok = ok && buf_addf(&text, "keyspace %u %u %u %" PRId64 "\n", ks->fields, ks->level, ks->max_keys, ks->ttl) == 0;
+		ok = ok && buf_addf(&text, "keyspace %u %u %u %" PRId64 "\n", ks->fields, ks->level, ks->max_keys,
+				    ks->ttl) == 0;
 	}
 	for (uint32_t i = 0; i < p->n_instances; i++) {
 		const struct instance *in = &p->instances[i];
-		ok = ok && buf_addf(&text, "instance %s %u %u %u %" PRId64 " %d %" PRId64 " %" PRIu64 " %s\n", in->node->name,
-		                    in->keyspace, in->detector->state_version, in->node->state_size, in->now, in->quarantined,
-		                    in->error_minute, in->errors_now, in->node->plugin->name) == 0;
+		ok = ok &&
+		     buf_addf(&text, "instance %s %u %u %u %" PRId64 " %d %" PRId64 " %" PRIu64 " %s\n", in->node->name,
+			      in->keyspace, in->detector->state_version, in->node->state_size, in->now, in->quarantined,
+			      in->error_minute, in->errors_now, in->node->plugin->name) == 0;
 	}
 	ok = ok && snapshot_add(s, SPACE_CATALOGUE, 0, text.data, (uint32_t)text.len);
 	buf_free(&text);
@@ -179,8 +182,8 @@ struct restore {
 
 static int32_t damaged(struct tw_err *e, const char *what)
 {
-	return err_set(e, STORE_E_DAMAGED, "the checkpoint's %s cannot be read; start with --rebuild to compute it from the tape",
-	               what);
+	return err_set(e, STORE_E_DAMAGED,
+		       "the checkpoint's %s cannot be read; start with --rebuild to compute it from the tape", what);
 }
 
 static int32_t old_keyspace(struct restore *r, const char *line, struct tw_err *e)
@@ -204,27 +207,33 @@ static int32_t old_keyspace(struct restore *r, const char *line, struct tw_err *
 static int32_t check_version(struct old_instance *o, struct instance *in, struct tw_err *e)
 {
 	if (o->version != in->detector->state_version && !in->detector->migrate)
-		return err_set(e, TW_E_CONFIG,
-		               "detector '%s': its state was stored by version %u of the state of plugin '%s', which now has "
-		               "version %u and no migration; go back to the old plugin, give the instance another name to start "
-		               "afresh, or use a plugin with a migrate()",
-		               in->node->name, o->version, in->node->plugin->name, in->detector->state_version);
+		return err_set(
+			e, TW_E_CONFIG,
+			"detector '%s': its state was stored by version %u of the state of plugin '%s', which now has "
+			"version %u and no migration; go back to the old plugin, give the instance another name to "
+			"start "
+			"afresh, or use a plugin with a migrate()",
+			in->node->name, o->version, in->node->plugin->name, in->detector->state_version);
 	if (o->version == in->detector->state_version && o->size != in->node->state_size) {
-		log_warn(in->node->name, "its options changed the size of its state from %u to %u bytes: it starts afresh", o->size,
-		         in->node->state_size);
+		log_warn(in->node->name,
+			 "its options changed the size of its state from %u to %u bytes: it starts afresh", o->size,
+			 in->node->state_size);
 		o->now = -1;
 	}
 	return TW_OK;
 }
 
 /* Under this name there is something else now, to which the old states mean nothing. */
-static bool is_another(const struct restore *r, const struct old_instance *o, const struct instance *in, const char *plugin)
+static bool is_another(const struct restore *r, const struct old_instance *o, const struct instance *in,
+		       const char *plugin)
 {
 	if (*plugin && strcmp(plugin, in->node->plugin->name) != 0)
-		log_warn(in->node->name, "its plugin was '%s' and is '%s' now: it starts afresh", plugin, in->node->plugin->name);
+		log_warn(in->node->name, "its plugin was '%s' and is '%s' now: it starts afresh", plugin,
+			 in->node->plugin->name);
 	else if (r->spaces[o->space].fields != (uint32_t)in->node->key)
 		log_warn(in->node->name, "its key was %s and is %s now: it starts afresh",
-		         graph_key_name((enum key_field)(r->spaces[o->space].fields & 3)), graph_key_name(in->node->key));
+			 graph_key_name((enum key_field)(r->spaces[o->space].fields & 3)),
+			 graph_key_name(in->node->key));
 	else
 		return false;
 	return true;
@@ -239,8 +248,8 @@ static int32_t old_detector(struct restore *r, const char *line, struct tw_err *
 	int quarantined;
 
 	if (r->n_instances == GRAPH_MAX_NODES ||
-	    sscanf(line, "instance %79s %u %u %u %" SCNd64 " %d %" SCNd64 " %" SCNu64 " %79s", name, &o->space, &o->version,
-	           &o->size, &now, &quarantined, &minute, &errors, plugin) < 8 ||
+	    sscanf(line, "instance %79s %u %u %u %" SCNd64 " %d %" SCNd64 " %" SCNu64 " %79s", name, &o->space,
+		   &o->version, &o->size, &now, &quarantined, &minute, &errors, plugin) < 8 ||
 	    o->space >= r->n_spaces)
 		return damaged(e, "catalogue");
 	o->now = -1;
@@ -296,20 +305,23 @@ static int32_t read_key(struct restore *r, const struct state_value *v, struct t
 	memcpy(&o->keys[v->key].last_ts, v->data, 8);
 	memcpy(&o->keys[v->key].symbol, (const char *)v->data + 8, 4);
 	memcpy(&o->keys[v->key].account, (const char *)v->data + 12, 4);
-	if (o->same >= 0 && keyspace_restore(&r->p->keyspaces[o->same], v->key, v->data, v->len, intern_count(r->p->intern)) < 0)
+	if (o->same >= 0 &&
+	    keyspace_restore(&r->p->keyspaces[o->same], v->key, v->data, v->len, intern_count(r->p->intern)) < 0)
 		return damaged(e, "keys");
 	return TW_OK;
 }
 
 /* A key of an old keyspace in the keyspace of this instance; NULL: unknown. */
-static const struct key *key_now(struct restore *r, const struct old_instance *o, const struct instance *in, uint32_t id)
+static const struct key *key_now(struct restore *r, const struct old_instance *o, const struct instance *in,
+				 uint32_t id)
 {
 	const struct old_space *space = &r->spaces[o->space];
 	struct keyspace *k = &r->p->keyspaces[in->keyspace];
 
 	if (space->same != (int32_t)in->keyspace)
-		id = id < space->n ? keyspace_touch(k, space->keys[id].symbol, space->keys[id].account, space->keys[id].last_ts, 0) :
-		                     0;
+		id = id < space->n ? keyspace_touch(k, space->keys[id].symbol, space->keys[id].account,
+						    space->keys[id].last_ts, 0)
+				   : 0;
 	return id && id < k->cap && k->keys[id].live ? &k->keys[id] : NULL;
 }
 
@@ -347,9 +359,10 @@ static int32_t read_state(struct restore *r, const struct state_value *v, struct
 	*s = head;
 	if (o->version == in->detector->state_version)
 		memcpy(slot_state(s), (const char *)v->data + sizeof head, o->size);
-	else if (in->detector->migrate(in->node->self, o->version, (const char *)v->data + sizeof head, o->size, slot_state(s)) < 0)
-		return err_set(e, TW_E_CONFIG, "detector '%s': its plugin cannot migrate the state of version %u", in->node->name,
-		               o->version);
+	else if (in->detector->migrate(in->node->self, o->version, (const char *)v->data + sizeof head, o->size,
+				       slot_state(s)) < 0)
+		return err_set(e, TW_E_CONFIG, "detector '%s': its plugin cannot migrate the state of version %u",
+			       in->node->name, o->version);
 	if (due && !timers_arm(&share->timers, &share->table, s, due))
 		return err_set(e, TW_E_FATAL, "memory is out");
 	return TW_OK;
@@ -412,6 +425,7 @@ int32_t checkpoint_restore(struct pipeline *p, uint64_t *ret_seq, struct tw_err 
 		for (uint32_t k = 0; k < p->n_keyspaces && rc == TW_OK; k++)
 			rc = settle_keys(p, k, e);
 		*ret_seq = seq;
+		CRASH_POINT("checkpoint.restored");
 	}
 	for (uint32_t k = 0; k < r->n_spaces; k++)
 		free(r->spaces[k].keys);

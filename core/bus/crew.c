@@ -10,11 +10,26 @@
 #include <string.h>
 
 /* Between two rounds lie some microseconds. Pausing longer than that takes the core from whoever one is waiting for. */
-#define PAUSES 150u
+#define PAUSES 300u
 #define YIELDS 3u
 
+/* Its own from the first to the last, then those of the others from the last to the first: so it is always the same few
+ * that change hands. */
+static void set_order(struct worker *w, uint32_t number, uint32_t n_workers, uint32_t n_shards)
+{
+	uint32_t n = 0;
+
+	for (uint32_t s = number * n_shards / n_workers; s < (number + 1) * n_shards / n_workers; s++)
+		w->order[n++] = (uint16_t)s;
+	for (uint32_t i = 1; i < n_workers; i++) {
+		uint32_t other = (number + i) % n_workers;
+		for (uint32_t s = (other + 1) * n_shards / n_workers; s > other * n_shards / n_workers; s--)
+			w->order[n++] = (uint16_t)(s - 1);
+	}
+}
+
 int32_t crew_init(struct crew *c, struct instance *instances, uint32_t n_instances, uint32_t n_workers,
-                  uint32_t n_shards, struct bell *done)
+		  uint32_t n_shards, struct bell *done)
 {
 	*c = (struct crew){ .instances = instances, .n_instances = n_instances, .n_shards = n_shards, .done = done };
 	bell_init(&c->bell);
@@ -26,10 +41,13 @@ int32_t crew_init(struct crew *c, struct instance *instances, uint32_t n_instanc
 		return TW_E_FATAL;
 	for (uint32_t i = 0; i < n_workers; i++) {
 		struct worker *w = &c->workers[i];
-		*w = (struct worker){ .crew = c, .first = i * n_shards / n_workers, .desk = malloc(sizeof *w->desk) };
+		*w = (struct worker){ .crew = c,
+				      .order = calloc(n_shards, sizeof *w->order),
+				      .desk = malloc(sizeof *w->desk) };
 		c->n_workers++;
-		if (!w->desk)
+		if (!w->desk || !w->order)
 			return TW_E_FATAL;
+		set_order(w, i, n_workers, n_shards);
 	}
 	for (uint32_t i = 0; i < n_shards; i++)
 		if (shard_init(&c->shards[i], i, instances, n_instances) < 0)
@@ -41,8 +59,10 @@ void crew_free(struct crew *c)
 {
 	for (uint32_t i = 0; c->shards && i < c->n_shards; i++)
 		shard_free(&c->shards[i], c->n_instances);
-	for (uint32_t i = 0; i < c->n_workers; i++)
+	for (uint32_t i = 0; i < c->n_workers; i++) {
 		free(c->workers[i].desk);
+		free(c->workers[i].order);
+	}
 	free(c->shards);
 	free(c->workers);
 	if (c->n_workers)
@@ -67,7 +87,7 @@ static bool claim(struct shard *s, uint32_t round)
 
 	return atomic_load_explicit(&s->claimed, memory_order_relaxed) == before &&
 	       atomic_compare_exchange_strong_explicit(&s->claimed, &before, round, memory_order_acquire,
-	                                               memory_order_relaxed);
+						       memory_order_relaxed);
 }
 
 /* What is left of this round for one thread. `others`: the pipeline may be waiting for this one. */
@@ -77,7 +97,7 @@ static bool judge_shards(struct worker *w, uint32_t round, bool others)
 	bool any = false;
 
 	for (uint32_t i = 0; i < c->n_shards; i++) {
-		uint32_t number = w->first + i < c->n_shards ? w->first + i : w->first + i - c->n_shards;
+		uint32_t number = w->order[i];
 		struct shard *s = &c->shards[number];
 		if (!claim(s, round))
 			continue;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The crew: the pipeline's thread and up to 63 more, which judge the shards of one level of one batch at a time. A round
- * begins with crew_start(); then everybody takes shards that nobody has taken yet - first those it had last time, whose
- * states are in its cache, then those of others - until none is left.
+ * begins with crew_start(); then everybody takes shards that nobody has taken yet - first its own, whose states are in
+ * its cache, then those that others would come to last - until none is left.
  *
  * The threads are the caller's: crew_help() and worker_step() only do a piece of work. Without any thread crew_help()
  * judges all shards one after the other, in the order of their numbers.
@@ -14,14 +14,15 @@
 #include "bus/shard.h"
 
 #define MAX_WORKERS 64u
-#define SHARDS_PER_WORKER 4u
+#define MAX_SHARDS 256u
+#define SHARDS_PER_WORKER 16u /* while there are few workers: the last shard of a round keeps the others waiting */
 
 struct crew;
 
 /* One more thread's place in the crew. */
 struct worker {
 	struct crew *crew;
-	uint32_t first; /* the shard it looks at first */
+	uint16_t *order; /* the shards as it looks for one that is free */
 	struct desk *desk;
 };
 

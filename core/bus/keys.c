@@ -39,7 +39,8 @@ static void find_alone(struct keyspace *k, uint32_t kinds, const struct items *t
 	uint32_t *key = l->key;
 
 	for (uint32_t i = 0; i < t->n; i++) {
-		uint32_t id = t->ev[i]->kind & kinds ? keyspace_touch(k, t->symbol[i], t->account[i], t->ev[i]->ts, i) : 0;
+		uint32_t id =
+			t->ev[i]->kind & kinds ? keyspace_touch(k, t->symbol[i], t->account[i], t->ev[i]->ts, i) : 0;
 		key[i] = id ? k->keys[id].place : 0;
 	}
 }
@@ -67,7 +68,7 @@ static void find_dealt(struct keyspace *k, uint32_t kinds, const struct items *t
 		next += n;
 	}
 	for (uint32_t i = 0; i < t->n; i++)
-		l->list[start[l->group[i]]++] = i;
+		l->list[start[l->group[i]]++] = (struct own){ t->ev[i], i, l->key[i] };
 	for (uint32_t g = groups + 1; g > 0; g--) /* each has moved on to where the next one began */
 		start[g] = start[g - 1];
 	start[0] = 0;

@@ -4,14 +4,14 @@
  * and order of saying. Nothing in it depends on which shard or batch a key or event was in. Errors are counted in that
  * order too, so that a detector that fails too often ends at the same event however far the workers had come.
  */
-#include "bus/pipeline_impl.h"
 #include "base/log.h"
+#include "bus/pipeline_impl.h"
 #include "bus/poison.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define ERROR_MINUTE 60000000000LL
-#define FEW 8u /* sorted by insertion */
+#define FEW          8u /* sorted by insertion */
 
 /* ---- errors ---- */
 
@@ -40,9 +40,10 @@ static void count_failure(struct instance *in, const struct failure *f)
 	in->cut = f->at;
 	in->quarantined = true;
 	log_error(in->node->name,
-	          "failed on %" PRIu64 " events within a minute (max_errors: %" PRId64
-	          "): switched off until the next start, when it begins anew; `tapewatch tape cat --dead` shows the events",
-	          in->errors_now, in->node->detector.max_errors);
+		  "failed on %" PRIu64 " events within a minute (max_errors: %" PRId64
+		  "): switched off until the next start, when it begins anew; `tapewatch tape cat --dead` shows the "
+		  "events",
+		  in->errors_now, in->node->detector.max_errors);
 }
 
 /* Its states have seen events behind its end, how many is chance: nothing of them may come back. */
@@ -62,7 +63,8 @@ static bool gather_failures(struct pipeline *p, struct batch *b)
 		struct voice *v = &b->voices[i];
 		if (!v->n_failures)
 			continue;
-		if (!batch_grow((void **)&b->failures, &b->cap_failures, b->n_failures + v->n_failures, sizeof *b->failures))
+		if (!batch_grow((void **)&b->failures, &b->cap_failures, b->n_failures + v->n_failures,
+				sizeof *b->failures))
 			return false;
 		memcpy(b->failures + b->n_failures, v->failures, v->n_failures * sizeof *v->failures);
 		b->n_failures += v->n_failures;

@@ -2,6 +2,7 @@
  *
  * The step: fill a batch, have it judged, hand over a commit when it is worth it.
  */
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/os.h"
@@ -99,6 +100,8 @@ static int32_t make_parts(struct pipeline *p, struct tw_err *e)
 	uint32_t n_shards = p->o.workers > 1 ? p->o.workers * SHARDS_PER_WORKER : 1;
 	int32_t rc;
 
+	if (n_shards > MAX_SHARDS)
+		n_shards = MAX_SHARDS;
 	p->ahead = n_shards > 1;
 	p->intern = intern_new((uint32_t)p->graph->host.max_names);
 	p->inputs = calloc(p->graph->n_sources + 1, sizeof *p->inputs);
@@ -287,7 +290,9 @@ static void hand_over(struct pipeline *p, bool last)
 		p->handed_seq = p->batch_seq;
 	}
 	p->commit = NULL;
+	CRASH_POINT("pipeline.before_hand");
 	recorder_hand(p->o.recorder, c);
+	CRASH_POINT("pipeline.after_hand");
 }
 
 static bool enough(const struct commit *c)
@@ -352,6 +357,7 @@ static enum step end_of_tape(struct pipeline *p)
 	log_reader_close(p->reader);
 	p->reader = NULL;
 	atomic_store(&p->catching_up, false);
+	CRASH_POINT("pipeline.caught_up");
 	if (!p->o.recording) /* numbers that were used up without a tape count too */
 		p->seq = p->batch_seq = store_last_seq(p->o.store);
 	p->commit->first_seq = p->seq + 1;

@@ -2,16 +2,17 @@
  *
  * The pump's loop and its two rings.
  */
+#include "base/crash.h"
 #include "base/err.h"
-#include "bus/pump_impl.h"
 #include "base/log.h"
 #include "base/os.h"
+#include "bus/pump_impl.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define PAUSE_FIRST_MS 100
-#define PAUSE_MAX_MS 30000
-#define IDLE_MS 50
+#define PAUSE_MAX_MS   30000
+#define IDLE_MS        50
 
 struct pump *pump_new(const struct graph_node *node, const struct tw_pos *resume, uint64_t after, struct bell *wake)
 {
@@ -87,6 +88,7 @@ static void publish(struct pump *p, struct chunk *c, bool last)
 	atomic_fetch_add_explicit(&p->skipped, c->skipped, memory_order_relaxed);
 	ring_push(&p->full, c); /* there are as many places as chunks */
 	bell_ring(p->wake);
+	CRASH_POINT("pump.published");
 }
 
 static void note_progress(struct pump *p)
@@ -140,7 +142,7 @@ static enum step fall_back(struct pump *p, const char *doing, const struct tw_er
 	p->drop += p->since_mark;
 	p->since_mark = 0;
 	log_warn(p->node->name, "%s: %s; opening again in %d ms (attempt %d of %" PRId64 ")", doing,
-	         e->msg[0] ? e->msg : "no reason given", p->pause_ms, p->attempts, p->node->source.retries);
+		 e->msg[0] ? e->msg : "no reason given", p->pause_ms, p->attempts, p->node->source.retries);
 	return STEP_IDLE;
 }
 
@@ -151,9 +153,8 @@ static enum step open_source(struct pump *p)
 
 	if (p->not_before && os->mono() < p->not_before)
 		return STEP_IDLE;
-	rc = p->source->open ?
-	             CALL(&p->call, p->source->open(p->node->self, &p->host, p->resumed ? &p->pos : NULL, &e)) :
-	             TW_OK;
+	rc = p->source->open ? CALL(&p->call, p->source->open(p->node->self, &p->host, p->resumed ? &p->pos : NULL, &e))
+			     : TW_OK;
 	if (rc == TW_E_IO)
 		return fall_back(p, "cannot open", &e);
 	if (rc < 0)
@@ -178,8 +179,9 @@ static enum step stop_rubbish(struct pump *p)
 	struct tw_err e;
 
 	err_set(&e, TW_E_DATA,
-	        "%" PRIu64 " of %" PRIu64 " rows were refused, more than max_bad: %s allows; `tapewatch tape cat --dead` shows them",
-	        p->bad, p->good + p->bad, p->node->source.max_bad);
+		"%" PRIu64 " of %" PRIu64
+		" rows were refused, more than max_bad: %s allows; `tapewatch tape cat --dead` shows them",
+		p->bad, p->good + p->bad, p->node->source.max_bad);
 	return give_up(p, "reading", &e);
 }
 

@@ -71,7 +71,8 @@ static bool take_run(struct pipeline *p, struct batch *b, struct input *in, stru
 			break;
 		event_stamp(record + 4, p->seq + 1);
 		if (__builtin_expect(!batch_decode(b, record + 4, len, in->node->index, p->intern), 0)) {
-			log_error(in->node->name, "an event of %u bytes that was just encoded does not decode; it is left out", len);
+			log_error(in->node->name,
+				  "an event of %u bytes that was just encoded does not decode; it is left out", len);
 		} else {
 			p->seq++;
 			if (p->o.record) {
@@ -288,7 +289,7 @@ static uint32_t node_of(struct pipeline *p, uint16_t number)
 			p->node_of[number] = i;
 	if (p->node_of[number] > p->graph->n)
 		log_warn("tape", "source '%s' of the tape is not in the configuration; its events are not judged",
-		         name ? name : "?");
+			 name ? name : "?");
 	return p->node_of[number];
 }
 
@@ -310,7 +311,9 @@ int32_t sequencer_replay(struct pipeline *p, struct batch *b)
 				return (int32_t)b->base.n;
 			node = node_of(p, source);
 			if (!batch_decode(b, event, len, node, p->intern)) {
-				err_set(&e, STORE_E_DAMAGED, "event %" PRIu64 " of the tape does not decode; run `tapewatch tape verify`", seq);
+				err_set(&e, STORE_E_DAMAGED,
+					"event %" PRIu64 " of the tape does not decode; run `tapewatch tape verify`",
+					seq);
 				log_error("tape", "%s", e.msg);
 				return STORE_E_DAMAGED;
 			}

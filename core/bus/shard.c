@@ -2,10 +2,10 @@
  *
  * Making and freeing instances and shards.
  */
+#include "bus/shard.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "bus/poison.h"
-#include "bus/shard.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,22 +34,22 @@ static bool is_heard(const struct graph *g, const struct graph_node *node)
 }
 
 static int32_t instance_init(struct instance *in, const struct graph *g, uint32_t number, struct intern *intern,
-                             const struct keyspace *keyspaces, uint32_t n_keyspaces, uint32_t n_shards)
+			     const struct keyspace *keyspaces, uint32_t n_keyspaces, uint32_t n_shards)
 {
 	const struct graph_node *node = graph_detector(g, number);
 	uint32_t kinds = node->plugin->detector.kinds;
 
 	*in = (struct instance){ .graph = g,
-		                 .node = node,
-		                 .detector = &node->plugin->detector,
-		                 .intern = intern,
-		                 .host = shard_host,
-		                 .number = number,
-		                 .keyspace = keyspace_of(node, keyspaces, n_keyspaces),
-		                 .home = UINT32_MAX,
-		                 .now = INT64_MIN,
-		                 .cut = UINT32_MAX,
-		                 .heard = is_heard(g, node) };
+				 .node = node,
+				 .detector = &node->plugin->detector,
+				 .intern = intern,
+				 .host = shard_host,
+				 .number = number,
+				 .keyspace = keyspace_of(node, keyspaces, n_keyspaces),
+				 .home = UINT32_MAX,
+				 .now = INT64_MIN,
+				 .cut = UINT32_MAX,
+				 .heard = is_heard(g, node) };
 	in->host.instance = node->name;
 	if (node->key == KEY_NONE) /* several of them are not all the same shard's business */
 		in->home = (uint32_t)(hash_bytes(node->name, strlen(node->name)) % n_shards);
@@ -65,7 +65,7 @@ static int32_t instance_init(struct instance *in, const struct graph *g, uint32_
 }
 
 int32_t instances_new(const struct graph *g, struct intern *intern, const struct keyspace *keyspaces,
-                      uint32_t n_keyspaces, uint32_t n_shards, struct instance **ret, uint32_t *ret_n, struct tw_err *e)
+		      uint32_t n_keyspaces, uint32_t n_shards, struct instance **ret, uint32_t *ret_n, struct tw_err *e)
 {
 	struct instance *list = calloc(g->n_detectors ? g->n_detectors : 1, sizeof *list);
 	uint32_t n = 0;
@@ -131,7 +131,8 @@ bool instance_names(struct instance *in)
 
 	if (!in->node->has_where)
 		return true;
-	return (!w->symbol.n || pass_room(&in->symbol_pass, need)) && (!w->account.n || pass_room(&in->account_pass, need));
+	return (!w->symbol.n || pass_room(&in->symbol_pass, need)) &&
+	       (!w->account.n || pass_room(&in->account_pass, need));
 }
 
 int32_t shard_init(struct shard *s, uint32_t number, struct instance *instances, uint32_t n)
@@ -145,13 +146,14 @@ int32_t shard_init(struct shard *s, uint32_t number, struct instance *instances,
 		struct share *sh = &s->shares[i];
 		struct instance *in = &instances[i];
 		sh->instance = in;
-		sh->ctx = (struct tw_ctx){
-			.struct_size = sizeof sh->ctx, .host = &in->host, .self = in->node->self, .counters = sh->counters
-		};
+		sh->ctx = (struct tw_ctx){ .struct_size = sizeof sh->ctx,
+					   .host = &in->host,
+					   .self = in->node->self,
+					   .counters = sh->counters };
 		sh->call = (struct call){ .kind = "detector",
-			                  .plugin = in->node->plugin->name,
-			                  .instance = in->node->name,
-			                  .about = poison_about };
+					  .plugin = in->node->plugin->name,
+					  .instance = in->node->name,
+					  .about = poison_about };
 		table_init(&sh->table, in->node->state_size);
 	}
 	return TW_OK;

@@ -5,9 +5,9 @@
  * not depend on where a batch ends. It neither blocks nor allocates per event, and what it reads of the pipeline stands
  * still meanwhile.
  */
+#include "base/log.h"
 #include "bus/poison.h"
 #include "bus/shard.h"
-#include "base/log.h"
 #include <string.h>
 
 /* ---- where: globs against names, each name once ---- */
@@ -44,8 +44,11 @@ static void fail(struct share *s, uint32_t n, int32_t code)
 		v->memory_out = true;
 		return;
 	}
-	v->failures[v->n_failures++] =
-	        (struct failure){ .ev = s->desk->evs[n], .instance = s->instance->number, .origin = s->items->origin[at], .at = at, .code = code };
+	v->failures[v->n_failures++] = (struct failure){ .ev = s->desk->evs[n],
+							 .instance = s->instance->number,
+							 .origin = s->items->origin[at],
+							 .at = at,
+							 .code = code };
 }
 
 /* Hand the gathered events over. An event the plugin fails on is left out, the rest goes on; whether it has failed too
@@ -110,9 +113,9 @@ static void run_timers(struct share *s, uint32_t to)
 			s->said = 0;
 			if (!table_mark(&s->table, slot))
 				s->voice->memory_out = true;
-			rc = s->instance->poison && poison_timer(s) ?
-			             TW_OK :
-			             CALL(&s->call, s->instance->detector->timer(&s->ctx, slot_state(slot), due));
+			rc = s->instance->poison && poison_timer(s)
+				     ? TW_OK
+				     : CALL(&s->call, s->instance->detector->timer(&s->ctx, slot_state(slot), due));
 			s->timer_slot = NULL;
 			if (rc < 0) {
 				s->timer_errors++;
@@ -159,7 +162,7 @@ static void judge_share(struct share *s, uint32_t group)
 	struct instance *in = s->instance;
 	const struct items *t = s->items;
 	const struct lot *l = &t->lots[in->keyspace];
-	const uint32_t *list = l->listed ? l->list + l->start[group] : NULL;
+	const struct own *list = l->listed ? l->list + l->start[group] : NULL;
 	uint32_t n = l->listed ? l->start[group + 1] - l->start[group] : t->n;
 	uint32_t gone = l->gone_start[group], gone_end = l->gone_start[group + 1];
 	struct desk *d = s->desk;
@@ -169,8 +172,8 @@ static void judge_share(struct share *s, uint32_t group)
 	s->looked = 0;
 	s->said_at = UINT32_MAX;
 	for (uint32_t j = 0; j < n; j++) {
-		uint32_t i = list ? list[j] : j, at;
-		const struct tw_event *ev = t->ev[i];
+		uint32_t i = list ? list[j].item : j, key = list ? list[j].key : l->key[j], at;
+		const struct tw_event *ev = list ? list[j].ev : t->ev[j];
 		struct slot *slot;
 
 		if (__builtin_expect(gone < gone_end, 0))
@@ -181,13 +184,13 @@ static void judge_share(struct share *s, uint32_t group)
 			continue;
 		if (has_where && !passes(in, t->symbol[i], t->account[i]))
 			continue;
-		if (__builtin_expect(l->key[i] == 0, 0)) {
+		if (__builtin_expect(key == 0, 0)) {
 			s->unkeyed++;
 			continue;
 		}
-		slot = table_find(&s->table, l->key[i]);
+		slot = table_find(&s->table, key);
 		if (__builtin_expect(!slot, 0)) {
-			slot = add_slot(s, l->key[i], i);
+			slot = add_slot(s, key, i);
 			if (!slot)
 				return;
 		}
@@ -212,14 +215,33 @@ static void judge_share(struct share *s, uint32_t group)
 		run_timers(s, t->n - 1);
 }
 
-void shard_judge(struct shard *shard, struct desk *desk, struct instance *instances, uint32_t n_instances, uint32_t level,
-                 const struct items *items, struct voice *voice)
+/* The events come from the core that decoded them: ask for all before the first is needed. */
+static void fetch(const struct lot *l, uint32_t group)
 {
+	const struct own *own = l->list + l->start[group];
+	uint32_t n = l->start[group + 1] - l->start[group];
+
+	for (uint32_t i = 0; i < n; i++) {
+		__builtin_prefetch(own[i].ev);
+		__builtin_prefetch((const char *)own[i].ev + 64);
+	}
+}
+
+void shard_judge(struct shard *shard, struct desk *desk, struct instance *instances, uint32_t n_instances,
+		 uint32_t level, const struct items *items, struct voice *voice)
+{
+	const struct lot *fetched = NULL;
+
 	for (uint32_t i = 0; i < n_instances; i++) {
 		struct instance *in = &instances[i];
 		struct share *s = &shard->shares[i];
-		if (in->node->level != level || in->quarantined || (in->home != UINT32_MAX && in->home != shard->number))
+		const struct lot *l = &items->lots[in->keyspace];
+		if (in->node->level != level || in->quarantined ||
+		    (in->home != UINT32_MAX && in->home != shard->number))
 			continue;
+		if (l->listed && l != fetched)
+			fetch(l, shard->number);
+		fetched = l;
 		s->items = items;
 		s->voice = voice;
 		s->desk = desk;

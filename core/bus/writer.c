@@ -32,7 +32,7 @@ static bool repeated(struct pump *p)
 }
 
 static int32_t refuse(struct pump *p, const char *reason, const char *where, const char *detail, const void *raw,
-                      uint64_t raw_len)
+		      uint64_t raw_len)
 {
 	struct chunk *c = p->current;
 	struct chunk_dead *d;
@@ -47,11 +47,11 @@ static int32_t refuse(struct pump *p, const char *reason, const char *where, con
 	d = &c->dead[c->n_dead++];
 	d->at = c->n;
 	d->letter = (struct dead_letter){ .wall = os->wall(),
-		                          .source = { .s = p->node->name, .len = (uint32_t)strlen(p->node->name) },
-		                          .reason = keep(&c->texts, reason, strlen(reason)),
-		                          .where = keep(&c->texts, where, where ? strlen(where) : 0),
-		                          .detail = keep(&c->texts, detail, detail ? strlen(detail) : 0),
-		                          .raw = keep(&c->texts, raw, raw_len < RAW_MAX ? raw_len : RAW_MAX) };
+					  .source = { .s = p->node->name, .len = (uint32_t)strlen(p->node->name) },
+					  .reason = keep(&c->texts, reason, strlen(reason)),
+					  .where = keep(&c->texts, where, where ? strlen(where) : 0),
+					  .detail = keep(&c->texts, detail, detail ? strlen(detail) : 0),
+					  .raw = keep(&c->texts, raw, raw_len < RAW_MAX ? raw_len : RAW_MAX) };
 	return TW_E_DATA;
 }
 
@@ -61,7 +61,8 @@ static int32_t out_of_memory(struct pump *p)
 	return TW_E_FATAL;
 }
 
-static int32_t writer_put(struct tw_writer *w, uint32_t bit, int64_t ts, const union tw_num *num, const struct tw_str *str)
+static int32_t writer_put(struct tw_writer *w, uint32_t bit, int64_t ts, const union tw_num *num,
+			  const struct tw_str *str)
 {
 	struct pump *p = pump_of(w);
 	struct chunk *c = p->current;
@@ -72,7 +73,8 @@ static int32_t writer_put(struct tw_writer *w, uint32_t bit, int64_t ts, const u
 	size_t len;
 
 	if (__builtin_expect(!kind, 0))
-		return refuse(p, "unknown_kind", w->where, "the plugin pushed an event of no known kind", w->raw, w->raw_len);
+		return refuse(p, "unknown_kind", w->where, "the plugin pushed an event of no known kind", w->raw,
+			      w->raw_len);
 	reason = event_check(kind, ts, num, str, &e);
 	if (__builtin_expect(reason != NULL, 0))
 		return refuse(p, reason, w->where, e.msg, w->raw, w->raw_len);
@@ -124,8 +126,8 @@ static int32_t writer_mark(struct tw_writer *w, const struct tw_pos *pos)
 	struct chunk *c = p->current;
 
 	if (pos->len > sizeof pos->data) {
-		log_error(p->node->name, "the plugin marked a position of %" PRIu64 " bytes; at most %zu are allowed", pos->len,
-		          sizeof pos->data);
+		log_error(p->node->name, "the plugin marked a position of %" PRIu64 " bytes; at most %zu are allowed",
+			  pos->len, sizeof pos->data);
 		return TW_E_FATAL;
 	}
 	if (p->drop) /* still among what is recorded: the recorded position stands */
@@ -140,14 +142,15 @@ static int32_t writer_mark(struct tw_writer *w, const struct tw_pos *pos)
 }
 
 static int32_t writer_reject(struct tw_writer *w, const char *reason, const char *where, const char *detail,
-                             const void *raw, uint64_t len)
+			     const void *raw, uint64_t len)
 {
 	struct pump *p = pump_of(w);
 	const struct source_options *o = &p->node->source;
 
 	(void)refuse(p, reason && *reason ? reason : "bad_row", where, detail, raw, len);
 	if (o->bad_share > 0)
-		return p->good + p->bad >= 100 && (double)p->bad > o->bad_share * (double)(p->good + p->bad) ? TW_E_DATA : TW_OK;
+		return p->good + p->bad >= 100 && (double)p->bad > o->bad_share * (double)(p->good + p->bad) ? TW_E_DATA
+													     : TW_OK;
 	return p->bad > o->bad_count ? TW_E_DATA : TW_OK;
 }
 
@@ -186,16 +189,16 @@ void pump_writer_init(struct pump *p)
 {
 	pthread_mutex_init(&p->ack_lock, NULL);
 	p->writer = (struct tw_writer){ .struct_size = sizeof p->writer,
-		                        .put = writer_put,
-		                        .push = writer_push,
-		                        .mark = writer_mark,
-		                        .reject = writer_reject,
-		                        .skip = writer_skip };
+					.put = writer_put,
+					.push = writer_push,
+					.mark = writer_mark,
+					.reject = writer_reject,
+					.skip = writer_skip };
 	p->host = (struct tw_host){ .struct_size = sizeof p->host,
-		                    .abi = TW_ABI,
-		                    .log = host_log,
-		                    .name = host_name,
-		                    .wall = host_wall,
-		                    .extension = host_extension,
-		                    .instance = p->node->name };
+				    .abi = TW_ABI,
+				    .log = host_log,
+				    .name = host_name,
+				    .wall = host_wall,
+				    .extension = host_extension,
+				    .instance = p->node->name };
 }

@@ -14,7 +14,8 @@ struct replay_args {
 };
 
 static const struct cli_option options[] = {
-	{ "config", 'c', CLI_TEXTS, "PATH", offsetof(struct replay_args, config), "file or folder of YAML; default ./conf.d" },
+	{ "config", 'c', CLI_TEXTS, "PATH", offsetof(struct replay_args, config),
+	  "file or folder of YAML; default ./conf.d" },
 	{ "dir", 'd', CLI_TEXT, "DIR", offsetof(struct replay_args, dir), "keep the alerts in this new folder" },
 	{ "batch", 0, CLI_NUMBER, "N", offsetof(struct replay_args, batch), "events judged at a time, 1 to 4096" },
 	{ "workers", 0, CLI_NUMBER, "N", offsetof(struct replay_args, workers), "threads that judge, 1 to 64" },
@@ -58,22 +59,24 @@ static int run(int argc, char **argv)
 	if (a.workers > 64)
 		return cli_misuse(&verb_replay, "--workers takes a number from 1 to 64");
 	if (a.dir && store_exists(a.dir))
-		return cli_fail(CLI_USAGE, "replay", "'%s' holds a store already; alerts of a replay go to a new folder", a.dir);
+		return cli_fail(CLI_USAGE, "replay",
+				"'%s' holds a store already; alerts of a replay go to a new folder", a.dir);
 	cli_log_setup(&a.log);
 	code = cli_plan(&plan, &a.config, "replay");
 	temporary = !a.dir;
 	if (code == CLI_GO && temporary) {
 		a.dir = scratch_make(scratch, sizeof scratch, "replay");
 		if (!a.dir)
-			code = cli_fail(CLI_GAVE_UP, "replay", "cannot make the folder %s for the alerts; use -d", scratch);
+			code = cli_fail(CLI_GAVE_UP, "replay", "cannot make the folder %s for the alerts; use -d",
+					scratch);
 	}
 	if (code == CLI_GO) {
 		struct run_options o = { .graph = &plan.graph,
-			                 .dir = a.dir,
-			                 .recording = argv[1],
-			                 .progress = cli_wants_progress(&a.log),
-			                 .batch = (uint32_t)a.batch,
-			                 .workers = (uint32_t)a.workers };
+					 .dir = a.dir,
+					 .recording = argv[1],
+					 .progress = cli_wants_progress(&a.log),
+					 .batch = (uint32_t)a.batch,
+					 .workers = (uint32_t)a.workers };
 		code = cli_run("replay", &o, &a.log, &summary);
 		run_summary_free(&summary);
 		if (code == CLI_OK)
@@ -85,8 +88,13 @@ static int run(int argc, char **argv)
 	return code;
 }
 
-const struct verb verb_replay = { "replay", "judge a recorded tape again and print the digest of its alerts",
-	                          "TAPE [-c PATH]... [-d DIR] [--workers N]", run, options,
-	                          "TAPE is the folder of a store, a folder of segments, or one segment. Sources of the configuration "
-	                          "are not opened: events go to the inputs of the name they were recorded under. The digest equals "
-	                          "that of `tapewatch alerts --digest` on the live run." };
+const struct verb verb_replay = {
+	"replay",
+	"judge a recorded tape again and print the digest of its alerts",
+	"TAPE [-c PATH]... [-d DIR] [--workers N]",
+	run,
+	options,
+	"TAPE is the folder of a store, a folder of segments, or one segment. Sources of the configuration "
+	"are not opened: events go to the inputs of the name they were recorded under. The digest equals "
+	"that of `tapewatch alerts --digest` on the live run."
+};

@@ -14,13 +14,19 @@ struct run_args {
 };
 
 static const struct cli_option options[] = {
-	{ "config", 'c', CLI_TEXTS, "PATH", offsetof(struct run_args, config), "file or folder of YAML; default ./conf.d" },
-	{ "dir", 'd', CLI_TEXT, "DIR", offsetof(struct run_args, dir), "folder of the store; default ./tapewatch-data" },
-	{ "no-tape", 0, CLI_FLAG, NULL, offsetof(struct run_args, no_tape), "do not record events: faster, but no resume, no replay" },
+	{ "config", 'c', CLI_TEXTS, "PATH", offsetof(struct run_args, config),
+	  "file or folder of YAML; default ./conf.d" },
+	{ "dir", 'd', CLI_TEXT, "DIR", offsetof(struct run_args, dir),
+	  "folder of the store; default ./tapewatch-data" },
+	{ "no-tape", 0, CLI_FLAG, NULL, offsetof(struct run_args, no_tape),
+	  "do not record events: faster, but no resume, no replay" },
 	{ "rebuild", 0, CLI_FLAG, NULL, offsetof(struct run_args, rebuild), "compute all states anew from the tape" },
-	{ "takeover", 0, CLI_FLAG, NULL, offsetof(struct run_args, takeover), "take the place of the process that has the store" },
-	{ "batch", 0, CLI_NUMBER, "N", offsetof(struct run_args, batch), "events judged at a time, 1 to 4096; results do not depend on it" },
-	{ "workers", 0, CLI_NUMBER, "N", offsetof(struct run_args, workers), "threads that judge, 1 to 64; results do not depend on it" },
+	{ "takeover", 0, CLI_FLAG, NULL, offsetof(struct run_args, takeover),
+	  "take the place of the process that has the store" },
+	{ "batch", 0, CLI_NUMBER, "N", offsetof(struct run_args, batch),
+	  "events judged at a time, 1 to 4096; results do not depend on it" },
+	{ "workers", 0, CLI_NUMBER, "N", offsetof(struct run_args, workers),
+	  "threads that judge, 1 to 64; results do not depend on it" },
 	CLI_LOG_OPTIONS(struct run_args, log),
 	CLI_END,
 };
@@ -33,7 +39,9 @@ static int rehearse(const struct run_args *a)
 	int code = cli_plan(&plan, &a->config, "run");
 
 	if (code == CLI_GO) {
-		struct run_options o = { .graph = &plan.graph, .dir = a->dir, .no_tape = a->no_tape, .rebuild = a->rebuild };
+		struct run_options o = {
+			.graph = &plan.graph, .dir = a->dir, .no_tape = a->no_tape, .rebuild = a->rebuild
+		};
 		int32_t rc = takeover_rehearse(&o, &e);
 		if (rc < 0)
 			code = cli_fail(cli_store_code(rc), "run", "%s; nothing was taken over", e.msg);
@@ -64,15 +72,15 @@ static int run(int argc, char **argv)
 	code = cli_plan(&plan, &a.config, "run");
 	if (code == CLI_GO) {
 		struct run_options o = { .graph = &plan.graph,
-			                 .dir = a.dir,
-			                 .config = a.config.n ? a.config.items : usual,
-			                 .n_config = a.config.n ? a.config.n : 1,
-			                 .takeover = a.takeover,
-			                 .no_tape = a.no_tape,
-			                 .rebuild = a.rebuild,
-			                 .progress = cli_wants_progress(&a.log),
-			                 .batch = (uint32_t)a.batch,
-			                 .workers = (uint32_t)a.workers };
+					 .dir = a.dir,
+					 .config = a.config.n ? a.config.items : usual,
+					 .n_config = a.config.n ? a.config.n : 1,
+					 .takeover = a.takeover,
+					 .no_tape = a.no_tape,
+					 .rebuild = a.rebuild,
+					 .progress = cli_wants_progress(&a.log),
+					 .batch = (uint32_t)a.batch,
+					 .workers = (uint32_t)a.workers };
 		code = cli_run("run", &o, &a.log, &summary);
 		run_summary_free(&summary);
 	}
@@ -80,8 +88,13 @@ static int run(int argc, char **argv)
 	return code;
 }
 
-const struct verb verb_run = { "run", "run a pipeline until its sources end or it is told to stop",
-	                       "[-c PATH]... [-d DIR] [--workers N] [--no-tape] [--rebuild] [--takeover]", run, options,
-	                       "Sources that end (files) end the run once everything is delivered; live ones run until SIGINT or "
-	                       "SIGTERM. Run again on the same folder and it goes on where it stopped. SIGHUP reads the configuration "
-	                       "again, see `tapewatch reload`." };
+const struct verb verb_run = {
+	"run",
+	"run a pipeline until its sources end or it is told to stop",
+	"[-c PATH]... [-d DIR] [--workers N] [--no-tape] [--rebuild] [--takeover]",
+	run,
+	options,
+	"Sources that end (files) end the run once everything is delivered; live ones run until SIGINT or "
+	"SIGTERM. Run again on the same folder and it goes on where it stopped. SIGHUP reads the configuration "
+	"again, see `tapewatch reload`."
+};

@@ -213,8 +213,8 @@ static void end_last_line(void)
 	struct stat st;
 	char last = '\n';
 
-	if (fd >= 0 && os->stat(watch.path, &st) == 0 && st.st_size > 0 && os->pread(fd, &last, 1, st.st_size - 1) == 1 &&
-	    last != '\n')
+	if (fd >= 0 && os->stat(watch.path, &st) == 0 && st.st_size > 0 &&
+	    os->pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n')
 		(void)!os->write(watch.fd, "\n", 1);
 	if (fd >= 0)
 		(void)os->close(fd);

@@ -2,10 +2,10 @@
  *
  * The sink's loop.
  */
+#include "run/delivery.h"
 #include "base/callctx.h"
 #include "base/crash.h"
 #include "base/err.h"
-#include "run/delivery.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "event/event.h"
@@ -14,20 +14,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH_RECORDS 256u
-#define EVENT_ROOM 256u
+#define BATCH_RECORDS  256u
+#define EVENT_ROOM     256u
 #define PAUSE_FIRST_MS 50
-#define PAUSE_MAX_MS 10000
-#define IDLE_MS 200
-#define LAST_ATTEMPTS 10
-#define MAX_NAMES 1000000u
+#define PAUSE_MAX_MS   10000
+#define IDLE_MS        200
+#define LAST_ATTEMPTS  10
+#define MAX_NAMES      1000000u
 
 struct delivery {
 	const struct graph *graph;
 	const struct graph_node *node;
 	const struct tw_sink *sink;
 	struct call call; /* while the plugin runs */
-	void *self; /* of the node it was opened for; after a reload node is another one */
+	void *self;       /* of the node it was opened for; after a reload node is another one */
 	struct recorder *recorder;
 	struct tw_host host;
 	struct bell bell;
@@ -68,7 +68,8 @@ static int64_t host_wall(const struct tw_host *h)
 
 static const char *host_name(const struct tw_host *h, uint32_t id)
 {
-	const struct delivery *d = (const struct delivery *)(const void *)((const char *)h - offsetof(struct delivery, host));
+	const struct delivery *d =
+		(const struct delivery *)(const void *)((const char *)h - offsetof(struct delivery, host));
 	return intern_name(d->names, id);
 }
 
@@ -81,7 +82,8 @@ static const void *host_extension(const struct tw_host *h, const char *id)
 /* The first of the records it was handed; which of them it had come to, it alone knows. */
 static void about_delivery(const struct call *c, struct call_about *ret)
 {
-	const struct delivery *d = (const struct delivery *)(const void *)((const char *)c - offsetof(struct delivery, call));
+	const struct delivery *d =
+		(const struct delivery *)(const void *)((const char *)c - offsetof(struct delivery, call));
 
 	if (d->accepted < d->n)
 		ret->seq = d->pending[d->accepted]->seq;
@@ -97,7 +99,7 @@ static void close_sink(struct delivery *d)
 }
 
 struct delivery *delivery_new(const struct graph *g, const struct graph_node *node, struct store *store,
-                              struct recorder *recorder, uint64_t start, struct tw_err *e)
+			      struct recorder *recorder, uint64_t start, struct tw_err *e)
 {
 	struct delivery *d = calloc(1, sizeof *d);
 
@@ -124,12 +126,12 @@ struct delivery *delivery_new(const struct graph *g, const struct graph_node *no
 	}
 	d->number = recorder_sink(recorder, node->name, &d->bell, start);
 	d->host = (struct tw_host){ .struct_size = sizeof d->host,
-		                    .abi = TW_ABI,
-		                    .log = host_log,
-		                    .name = host_name,
-		                    .wall = host_wall,
-		                    .extension = host_extension,
-		                    .instance = node->name };
+				    .abi = TW_ABI,
+				    .log = host_log,
+				    .name = host_name,
+				    .wall = host_wall,
+				    .extension = host_extension,
+				    .instance = node->name };
 	return d;
 fail:
 	err_set(e, TW_E_FATAL, "memory is out");
@@ -193,8 +195,10 @@ static void gather(struct delivery *d)
 			continue;
 		d->record = record;
 		if (event_decode(ev, event, len, d->names, &d->scratch) != len) {
-			log_error(d->node->name, "record %" PRIu64 " of the alert log does not decode; it is left out; run `tapewatch "
-			                         "tape verify`", record);
+			log_error(d->node->name,
+				  "record %" PRIu64 " of the alert log does not decode; it is left out; run `tapewatch "
+				  "tape verify`",
+				  record);
 			continue;
 		}
 		if (!wanted(d, ev))
@@ -217,7 +221,7 @@ static void move_cursor(struct delivery *d, uint64_t record)
 static enum step give_up(struct delivery *d, const char *doing, const struct tw_err *e)
 {
 	log_error(d->node->name, "%s: %s; the sink gives up; records from %" PRIu64 " on wait for the next run", doing,
-	          e->msg[0] ? e->msg : "no reason given", atomic_load(&d->cursor) + 1);
+		  e->msg[0] ? e->msg : "no reason given", atomic_load(&d->cursor) + 1);
 	d->failed = true;
 	close_sink(d);
 	return STEP_FAILED;
@@ -239,8 +243,8 @@ static enum step try_later(struct delivery *d, const char *doing, const struct t
 	(void)os->random(&r, 1);
 	d->not_before = os->mono() + ((int64_t)d->pause_ms * 750000 + (int64_t)d->pause_ms * r * 1950); /* 75..125 % */
 	if (d->attempts == 1 || d->attempts % 10 == 0)
-		log_warn(d->node->name, "%s: %s; trying again (attempt %d)", doing, e->msg[0] ? e->msg : "no reason given",
-		         d->attempts);
+		log_warn(d->node->name, "%s: %s; trying again (attempt %d)", doing,
+			 e->msg[0] ? e->msg : "no reason given", d->attempts);
 	return STEP_IDLE;
 }
 
@@ -287,7 +291,8 @@ static bool leaves_now(const struct delivery *d)
 
 	if (!leave_by)
 		return false;
-	return !d->open || d->attempts || (d->accepted == d->n && d->record == atomic_load(&d->cursor) && os->mono() >= leave_by);
+	return !d->open || d->attempts ||
+	       (d->accepted == d->n && d->record == atomic_load(&d->cursor) && os->mono() >= leave_by);
 }
 
 static enum step open_sink(struct delivery *d)

@@ -47,7 +47,8 @@ const char *rate_text(char *out, double r)
 	return out;
 }
 
-struct progress *progress_new(const struct pipeline *p, struct pump *const *pumps, uint32_t n, const struct store *recording)
+struct progress *progress_new(const struct pipeline *p, struct pump *const *pumps, uint32_t n,
+			      const struct store *recording)
 {
 	struct progress *g = calloc(1, sizeof *g);
 
@@ -110,8 +111,8 @@ void progress_draw(struct progress *g)
 		else
 			snprintf(left, sizeof left, "  %.1f h left", s / 3600);
 	}
-	snprintf(line, sizeof line, "[%s] %3.0f %%  %s events  %s events/s%s", bar, share * 100, count_text(events, ps.events),
-	         rate_text(rate, g->rate), left);
+	snprintf(line, sizeof line, "[%s] %3.0f %%  %s events  %s events/s%s", bar, share * 100,
+		 count_text(events, ps.events), rate_text(rate, g->rate), left);
 	screen_bar(line);
 }
 

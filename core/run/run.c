@@ -28,9 +28,9 @@ static int32_t open_stores(struct run *r, struct tw_err *e)
 {
 	const struct host_options *h = &r->o->graph->host;
 	struct store_options so = { .sync = (enum store_sync)h->sync,
-		                    .sync_interval = h->sync_interval,
-		                    .segment_size = (uint64_t)h->segment_size,
-		                    .no_tape = r->o->no_tape || r->o->recording };
+				    .sync_interval = h->sync_interval,
+				    .segment_size = (uint64_t)h->segment_size,
+				    .no_tape = r->o->no_tape || r->o->recording };
 	struct segment_info first;
 	int32_t rc;
 
@@ -49,17 +49,23 @@ static int32_t open_stores(struct run *r, struct tw_err *e)
 		return rc;
 	if (r->o->rebuild && store_segments(r->store, &first, 1) && first.number > 1)
 		return err_set(e, TW_E_CONFIG,
-		               "the tape in '%s' begins at event %" PRIu64
-		               ": what was before has been given up (retain, retain_size), so the states cannot be computed anew "
-		               "from it; run without --rebuild, or make a detector start afresh with `tapewatch state drop NAME`",
-		               r->o->dir, first.first);
+			       "the tape in '%s' begins at event %" PRIu64
+			       ": what was before has been given up (retain, retain_size), so the states cannot be "
+			       "computed anew "
+			       "from it; run without --rebuild, or make a detector start afresh with `tapewatch state "
+			       "drop NAME`",
+			       r->o->dir, first.first);
 	if (r->o->no_tape && holds_events(r->store))
-		return err_set(e, TW_E_CONFIG,
-		               "'%s' holds a tape: run without --no-tape to go on with it, or choose another folder with -d", r->o->dir);
+		return err_set(
+			e, TW_E_CONFIG,
+			"'%s' holds a tape: run without --no-tape to go on with it, or choose another folder with -d",
+			r->o->dir);
 	if (h->sync == SYNC_OFF)
-		log_warn("store", "sync: off: a power failure may lose the whole store; a crash of this process loses nothing");
+		log_warn("store",
+			 "sync: off: a power failure may lose the whole store; a crash of this process loses nothing");
 	else if (h->sync == SYNC_INTERVAL)
-		log_warn("store", "sync: interval: a power failure may lose the last %" PRId64 " ms", h->sync_interval / 1000000);
+		log_warn("store", "sync: interval: a power failure may lose the last %" PRId64 " ms",
+			 h->sync_interval / 1000000);
 	return TW_OK;
 }
 

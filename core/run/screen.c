@@ -49,6 +49,8 @@ void screen_bar(const char *line)
 
 const struct tw_screen *screen_extension(void)
 {
-	static const struct tw_screen extension = { .struct_size = sizeof extension, .begin = screen_begin, .end = screen_end };
+	static const struct tw_screen extension = { .struct_size = sizeof extension,
+						    .begin = screen_begin,
+						    .end = screen_end };
 	return &extension;
 }

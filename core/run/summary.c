@@ -81,7 +81,8 @@ static void print_detector(const struct run_detector *d, int width, FILE *f)
 {
 	char events[32], alerts[32];
 
-	fprintf(f, "  %-*s  %14s events  %10s alerts", width, d->name, count_text(events, d->events), count_text(alerts, d->alerts));
+	fprintf(f, "  %-*s  %14s events  %10s alerts", width, d->name, count_text(events, d->events),
+		count_text(alerts, d->alerts));
 	if (d->quiet)
 		fprintf(f, ", %" PRIu64 " in cooldown", d->quiet);
 	if (d->warming)
@@ -101,9 +102,10 @@ void run_summary_print(const struct run_summary *s, FILE *f)
 	char events[32], alerts[32], dead[32], rate[16];
 	int width = 8;
 
-	fprintf(f, "%s: %s events in %.2f s (%s events/s), %s alerts, %s dead letters", s->interrupted ? "stopped" : "done",
-	        count_text(events, s->events), s->seconds, rate_text(rate, s->seconds > 0 ? (double)s->events / s->seconds : 0),
-	        count_text(alerts, s->alerts), count_text(dead, s->dead));
+	fprintf(f, "%s: %s events in %.2f s (%s events/s), %s alerts, %s dead letters",
+		s->interrupted ? "stopped" : "done", count_text(events, s->events), s->seconds,
+		rate_text(rate, s->seconds > 0 ? (double)s->events / s->seconds : 0), count_text(alerts, s->alerts),
+		count_text(dead, s->dead));
 	if (s->skipped)
 		fprintf(f, ", %" PRIu64 " rows left out", s->skipped);
 	fprintf(f, "; peak memory %.1f MB\n", (double)s->peak_memory / 1e6);

@@ -31,14 +31,14 @@ static bool grow(void **p, uint32_t *cap, uint32_t need, size_t size)
 }
 
 int32_t keyspace_init(struct keyspace *k, uint32_t fields, uint32_t max_keys, int64_t ttl, uint32_t level,
-                      const struct intern *names, uint32_t n_shards)
+		      const struct intern *names, uint32_t n_shards)
 {
 	*k = (struct keyspace){ .fields = fields,
-		                .max_keys = max_keys ? max_keys : 1,
-		                .ttl = ttl,
-		                .level = level,
-		                .names = names,
-		                .n_shards = fields ? n_shards : 1 };
+				.max_keys = max_keys ? max_keys : 1,
+				.ttl = ttl,
+				.level = level,
+				.names = names,
+				.n_shards = fields ? n_shards : 1 };
 	k->shards = calloc(k->n_shards, sizeof *k->shards);
 	return k->shards ? TW_OK : TW_E_FATAL;
 }

@@ -2,19 +2,20 @@
  *
  * Group commit: everything that waits goes into one tape transaction, then one alert transaction, then checkpoints.
  */
+#include "state/recorder.h"
 #include "base/crash.h"
 #include "base/err.h"
-#include "state/recorder.h"
 #include "base/log.h"
 #include "base/os.h"
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_SINKS 256u
-#define MAX_REFUSED 1024u
-#define CURSOR_EVERY 200000000LL /* ns: cursors alone are committed this often */
-#define FULL_EVERY 500000000LL   /* ns: attempts while the disk is full */
-#define RETAIN_EVERY 1000000000LL /* ns: one segment is given up this often, for removing a large file takes its time */
+#define MAX_SINKS    256u
+#define MAX_REFUSED  1024u
+#define CURSOR_EVERY 200000000LL   /* ns: cursors alone are committed this often */
+#define FULL_EVERY   500000000LL   /* ns: attempts while the disk is full */
+#define RETAIN_EVERY 1000000000LL  /* ns: one segment is given up this often, for removing a large file takes its time \
+				    */
 #define RETAIN_PAUSE 60000000000LL /* ns: after an attempt that failed */
 
 struct sink_cursor {
@@ -71,7 +72,8 @@ bool snapshot_add(struct snapshot *s, uint32_t space, uint32_t key, const void *
 		s->cap = cap;
 	}
 	/* Offset + 1, so that 0 still says "delete" */
-	s->values[s->n++] = (struct state_value){ space, key, data ? (void *)(uintptr_t)(s->bytes.len + 1) : NULL, len };
+	s->values[s->n++] =
+		(struct state_value){ space, key, data ? (void *)(uintptr_t)(s->bytes.len + 1) : NULL, len };
 	return !data || buf_add(&s->bytes, data, len) == 0;
 }
 
@@ -124,7 +126,8 @@ void recorder_free(struct recorder *r)
 	free(r);
 }
 
-void recorder_on_durable(struct recorder *r, void (*durable)(void *arg, uint32_t index, const struct position *), void *arg)
+void recorder_on_durable(struct recorder *r, void (*durable)(void *arg, uint32_t index, const struct position *),
+			 void *arg)
 {
 	r->durable = durable;
 	r->durable_arg = arg;
@@ -171,7 +174,8 @@ static int32_t commit_tape(struct recorder *r, struct tw_err *e)
 	for (uint32_t i = 0; i < r->n_group; i++) {
 		const struct commit *c = r->group[i];
 		if (c->n_events)
-			blocks[t.n_blocks++] = (struct block){ c->first_seq, c->n_events, c->events.data, c->events.len };
+			blocks[t.n_blocks++] =
+				(struct block){ c->first_seq, c->n_events, c->events.data, c->events.len };
 		n_dead += c->n_dead;
 		n_positions += c->n_positions;
 	}
@@ -218,7 +222,8 @@ static int32_t commit_alerts(struct recorder *r, struct tw_err *e)
 	for (uint32_t i = 0; i < r->n_group; i++) {
 		const struct commit *c = r->group[i];
 		if (c->n_alerts)
-			blocks[a.n_blocks++] = (struct block){ c->first_alert, c->n_alerts, c->alerts.data, c->alerts.len };
+			blocks[a.n_blocks++] =
+				(struct block){ c->first_alert, c->n_alerts, c->alerts.data, c->alerts.len };
 		if (c->complete > a.complete)
 			a.complete = c->complete;
 	}
@@ -249,10 +254,10 @@ static int32_t commit_snapshots(struct recorder *r, struct tw_err *e)
 				s->values[k].data = s->bytes.data + ((uintptr_t)s->values[k].data - 1);
 		s->cap = 0;
 		struct checkpoint c = { .seq = s->seq,
-			                .note = s->note.data ? (const char *)s->note.data : "",
-			                .whole = s->whole,
-			                .values = s->values,
-			                .n = s->n };
+					.note = s->note.data ? (const char *)s->note.data : "",
+					.whole = s->whole,
+					.values = s->values,
+					.n = s->n };
 		rc = store_commit_checkpoint(r->store, &c, e);
 		if (rc != TW_OK)
 			return rc;
@@ -271,7 +276,8 @@ static int32_t commit_group(struct recorder *r, struct tw_err *e)
 		return TW_OK;
 	CRASH_POINT("recorder.before_tape");
 	if (!r->tape_done) {
-		/* Before the refused records are counted: a cursor that passes one must not be durable before its dead letter. */
+		/* Before the refused records are counted: a cursor that passes one must not be durable before its dead
+		 * letter. */
 		for (uint32_t i = 0; i < r->n_sinks; i++)
 			r->sinks[i].taken = atomic_load(&r->sinks[i].record);
 		rc = commit_tape(r, e);
@@ -344,7 +350,8 @@ static bool cursors_moved(const struct recorder *r)
 static enum step blocked(struct recorder *r, const struct tw_err *e)
 {
 	if (!r->blocked)
-		log_error("store", "%s; sources wait, nothing is lost, it goes on by itself once there is room", e->msg);
+		log_error("store", "%s; sources wait, nothing is lost, it goes on by itself once there is room",
+			  e->msg);
 	r->blocked = true;
 	r->retry_at = os->mono() + FULL_EVERY;
 	return STEP_IDLE;

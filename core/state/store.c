@@ -84,13 +84,11 @@ static void warn_of_remote(const char *dir)
 	static const struct {
 		long magic;
 		const char *name;
-	} remote[] = {
-		{0x6969,      "nfs" },
-		{ 0xff534d42, "cifs"},
-		{ 0xfe534d42, "smb2"},
-		{ 0x65735546, "fuse"},
-		{ 0x01021997, "9p"  }
-	};
+	} remote[] = { { 0x6969, "nfs" },
+		       { 0xff534d42, "cifs" },
+		       { 0xfe534d42, "smb2" },
+		       { 0x65735546, "fuse" },
+		       { 0x01021997, "9p" } };
 	struct statfs v;
 
 	if (statfs(dir, &v) < 0)

@@ -14,7 +14,9 @@ void table_init(struct table *t, uint32_t state_size)
 	uint32_t stride = (uint32_t)sizeof(struct slot) + ((state_size + 15u) & ~15u);
 	uint32_t fit = PAGE_BYTES / stride;
 
-	*t = (struct table){ .state_size = state_size, .stride = stride, .page_slots = fit < PAGE_SLOTS ? fit : PAGE_SLOTS };
+	*t = (struct table){ .state_size = state_size,
+			     .stride = stride,
+			     .page_slots = fit < PAGE_SLOTS ? fit : PAGE_SLOTS };
 	t->used = t->page_slots;
 }
 

@@ -56,7 +56,8 @@ const struct tw_manifest *tw_plugin(void)
 					       .state_size = sizeof(struct state),
 					       .state_version = 1 };
 	static const struct tw_detector *const list[] = { &detector, NULL };
-	static const struct tw_manifest manifest = { TW_MAGIC, TW_ABI, sizeof manifest, TW_EVENT_SCHEMA, .detectors = list };
+	static const struct tw_manifest manifest = { TW_MAGIC, TW_ABI, sizeof manifest, TW_EVENT_SCHEMA,
+						     .detectors = list };
 	const char *version = getenv("AGED_STATE_VERSION");
 
 	if (version)

@@ -20,7 +20,8 @@ static int32_t poll_three(void *self, struct tw_writer *w, int32_t timeout_ms, s
 	return TW_OK;
 }
 
-static int32_t write_none(void *self, const struct tw_event *const *records, uint32_t n, uint32_t *done, struct tw_err *e)
+static int32_t write_none(void *self, const struct tw_event *const *records, uint32_t n, uint32_t *done,
+			  struct tw_err *e)
 {
 	(void)self, (void)records, (void)n, (void)done, (void)e;
 	abort();
@@ -43,8 +44,8 @@ const struct tw_manifest *tw_plugin(void)
 					     .write = write_none };
 	static const struct tw_source *const sources[] = { &source, NULL };
 	static const struct tw_sink *const sinks[] = { &sink, NULL };
-	static const struct tw_manifest manifest = {
-		TW_MAGIC, TW_ABI, sizeof manifest, TW_EVENT_SCHEMA, .sources = sources, .sinks = sinks
-	};
+	static const struct tw_manifest manifest = { TW_MAGIC,           TW_ABI,
+						     sizeof manifest,    TW_EVENT_SCHEMA,
+						     .sources = sources, .sinks = sinks };
 	return &manifest;
 }

@@ -82,7 +82,8 @@ static int32_t on_timer(struct tw_ctx *c, void *state, int64_t due)
 	return emit(c, c->self, s);
 }
 
-TW_DETECTOR(on_event, .name = "touchy_detector", .version = "1.0.0", .summary = "remembers everything and takes offence",
-	    .kinds = TW_ANY & ~(TW_ALERT | TW_CLOCK | TW_LABEL), .emits = TW_SCORE, .key = "symbol", .flags = TW_FREE_KEY,
-	    .options = options, .self_size = sizeof(struct self), .state_size = sizeof(struct state), .state_version = 1,
+TW_DETECTOR(on_event, .name = "touchy_detector", .version = "1.0.0",
+	    .summary = "remembers everything and takes offence", .kinds = TW_ANY & ~(TW_ALERT | TW_CLOCK | TW_LABEL),
+	    .emits = TW_SCORE, .key = "symbol", .flags = TW_FREE_KEY, .options = options,
+	    .self_size = sizeof(struct self), .state_size = sizeof(struct state), .state_version = 1,
 	    .counters = counters, .timer = on_timer)

@@ -105,6 +105,19 @@ void expect_tape(const struct disk *d)
 	buf_free(&m.bytes);
 }
 
+void expect_books(const struct host *h)
+{
+	for (uint32_t i = 0; i < h->n_pumps; i++) {
+		const struct plan_source *s = &sim->plan.sources[i];
+		struct pump_stats is;
+		pump_stats(h->pumps[i], &is);
+		if (is.events != s->n_events || is.dead != s->n_dead || is.skipped != s->n_skipped)
+			violate("the books of source %s: %" PRIu64 " events, %" PRIu64 " dead letters and %" PRIu64
+				" skipped rows, expected %u, %u and %u",
+				s->name, is.events, is.dead, is.skipped, s->n_events, s->n_dead, s->n_skipped);
+	}
+}
+
 /* ---- dead letters ---- */
 
 struct letter {

@@ -101,5 +101,6 @@ int main(int argc, char **argv)
 	summary(&t, first, (double)(os_real.mono() - start) / 1e9, good);
 	if (tap)
 		printf("%s 1 - a simulation of %" PRIu64 " seeds\n", good ? "ok" : "not ok", seeds);
+	(void)fflush(stdout); /* before a sanitizer has the last word */
 	return good ? 0 : 1;
 }

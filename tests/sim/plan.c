@@ -182,6 +182,7 @@ static void draw_source(struct rng *r, struct market *m, struct plan *p, uint32_
 			it->ts -= rng_below(r, 3000) * MS;
 		it->ts -= it->ts % m->tick;
 		s->n_events += it->what == ITEM_EVENT;
+		s->n_skipped += it->what == ITEM_SKIP;
 		s->n_dead += it->what == ITEM_BAD || it->what == ITEM_REJECT;
 	}
 }

@@ -76,7 +76,7 @@ static void run_actor(struct host *h, struct actor *a)
 
 static struct actor *choose(struct host *h)
 {
-	struct actor *ready[sizeof h->actors / sizeof *h->actors];
+	struct actor *ready[sizeof h->actors / sizeof *h->actors] = { NULL };
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < h->n_actors; i++)
@@ -88,7 +88,7 @@ static struct actor *choose(struct host *h)
 			return ready[i];
 		ready[i] = ready[--n];
 	}
-	return n ? ready[0] : NULL;
+	return ready[0];
 }
 
 static void wait_for_somebody(struct host *h)

@@ -56,6 +56,7 @@ static struct world *world_new(uint64_t seed, struct tally *t, bool trouble)
 	w->seed = seed;
 	w->tally = t;
 	w->trouble = trouble;
+	w->quiet = !trouble;
 	w->rng.at = hash_u64(seed + (trouble ? 1 : UINT64_C(0x71756965740a)));
 	for (int i = 0; i < 32; i++)
 		id[i] = "0123456789abcdef"[rng_below(&r, 16)];
@@ -94,6 +95,8 @@ static bool live(const struct start *s)
 		violate("the host does not come to an end");
 	else
 		ended = !sim->dead && !h->failed;
+	if (ended && sim->quiet && s->mode == MODE_RUN && !sim->lives++)
+		expect_books(h);
 	if (!ended)
 		sim->dead = true; /* what closes now, closes because the process is gone */
 	host_free(h);
@@ -184,8 +187,7 @@ static void count(const struct world *w, struct tally *t)
 	t->alerts += w->disk->alerts.last;
 	t->events += w->disk->tape.last;
 	for (uint32_t i = 0; i < w->plan.n_sources; i++)
-		for (uint32_t k = 0; k < w->plan.sources[i].n; k++)
-			t->skipped += w->plan.sources[i].items[k].what == ITEM_SKIP;
+		t->skipped += w->plan.sources[i].n_skipped;
 }
 
 /* A run of the same seed that nothing happens to. */

@@ -83,7 +83,7 @@ struct plan_source {
 	char name[16];
 	bool finite;
 	struct item *items;
-	uint32_t n, n_events, n_dead;
+	uint32_t n, n_events, n_dead, n_skipped;
 };
 
 enum sink_kind {
@@ -170,6 +170,8 @@ struct world {
 	struct rng rng; /* of the schedule and the faults */
 	struct plan plan;
 	struct faults faults;
+	bool quiet;     /* nothing ever happens to this one: it is what others are compared with */
+	uint32_t lives; /* clean ends */
 	bool trouble;   /* faults may happen; false: the rest of the run is quiet */
 	bool dead;      /* the process is gone: nothing has an effect any more */
 	bool violated;
@@ -261,6 +263,8 @@ bool schedule_run(struct host *);
 
 /* ---- judging ---- */
 void expect_tape(const struct disk *);
+/* What the pumps counted, of a run that read everything in one go. */
+void expect_books(const struct host *);
 /* Dead letters and sinks. */
 void expect_outside(const struct disk *, const struct disk *undisturbed);
 /* Is everything that the sources hold on the disk, and all of the alert log delivered? */

@@ -88,7 +88,8 @@ def run(torture, worlds):
     compare_lists(torture)
     world = worlds["short"]
     plans = {}
-    for before in (None, ("recorder.after_tape", 4)):
+    # after nothing; behind a checkpoint, with some tape that is not judged; right behind a checkpoint
+    for before in (None, ("recorder.after_tape", 8), ("recorder.after_checkpoint", 1)):
         for point, n in count(torture, world, before).items():
             if n and point not in plans:
                 plans[point] = (before, {"first": 1, **({"second": 2} if n > 1 else {}), **({"last": n} if n > 2 else {})})

@@ -125,10 +125,12 @@ def stopped(torture, world, number, seconds):
         began = time.monotonic()
         p = case.start()
         try:
-            time.sleep(rng.uniform(0.03, world.seconds * 0.6))
-            p.send_signal(signal.SIGSTOP)
             lock = case.store / "LOCK"
-            locked = lock.exists() and lock.read_text().strip() == str(p.pid) and is_stopped(p.pid)
+            while p.poll() is None and not (lock.exists() and lock.read_text().strip() == str(p.pid)):
+                time.sleep(0.002)
+            time.sleep(rng.uniform(0, world.seconds * 0.5))
+            p.send_signal(signal.SIGSTOP)
+            locked = is_stopped(p.pid)
             if locked:
                 second = torture.call("run", *world.config_args(), "-d", case.store, "-q", env=case.environment())
                 if second.returncode != 4 or f"is in use by process {p.pid}" not in second.stderr:

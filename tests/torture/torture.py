@@ -28,6 +28,9 @@ from harness import ROOT, Torture, Violation
 
 SECTIONS = ("kills", "points", "faults", "images", "power", "damage", "pressure")
 
+SECTION_OF = {"live": "kills", "crash points": "points", "memory": "faults", "power loss": "power", "full disk": "pressure",
+              "stop": "pressure", "clock": "pressure", "overload": "pressure"}
+
 
 def arguments():
     p = argparse.ArgumentParser(prog="./dev torture", description=__doc__.split("\n\n")[0])
@@ -89,7 +92,7 @@ def tell(torture, args):
     """What went wrong, with all that is needed to see it again."""
     again = f"./dev torture --seed {args.seed} --kills {args.kills}{' --quick' if args.quick else ''}"
     for section, text, script in torture.violations:
-        only = next((s for s in SECTIONS if s.startswith(section.split()[0])), None)
+        only = section if section in SECTIONS else SECTION_OF.get(section)
         print(f"\nVIOLATION in {section}: {text}")
         print(f"  again: {again}{' --only ' + only if only else ''}")
         for line in script.splitlines():

@@ -262,7 +262,8 @@ static void a_restored_keyspace_gives_the_same_numbers(void **state)
 	}
 	assert_int_equal(keyspace_restored(&b), TW_OK);
 	for (uint32_t i = 1; i <= 600; i++)
-		assert_int_equal(keyspace_touch(&a, i, i % 7 + 1, 1000 + i, 0), keyspace_touch(&b, i, i % 7 + 1, 1000 + i, 0));
+		assert_int_equal(keyspace_touch(&a, i, i % 7 + 1, 1000 + i, 0),
+				 keyspace_touch(&b, i, i % 7 + 1, 1000 + i, 0));
 	keyspace_free(&a);
 	keyspace_free(&b);
 }

@@ -183,11 +183,11 @@ static void walk_close(struct walk *w)
 
 static uint64_t same_tapes(const char *a, const char *b)
 {
-	const unsigned char *event_a, *event_b;
-	const char *source_a, *source_b;
+	const unsigned char *event_a = NULL, *event_b = NULL;
+	const char *source_a = NULL, *source_b = NULL;
 	struct walk x, y;
 	uint64_t n = 0;
-	size_t len_a, len_b;
+	size_t len_a = 0, len_b = 0;
 
 	walk_open(&x, a);
 	walk_open(&y, b);

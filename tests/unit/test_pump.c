@@ -79,9 +79,10 @@ struct rig {
 static void rig_start(struct rig *r, const struct tw_pos *resume, uint64_t after)
 {
 	r->plugin = (struct plugin){ .kind = PLUGIN_SOURCE, .name = "script" };
-	r->plugin.source = (struct tw_source){
-		.struct_size = sizeof r->plugin.source, .open = script_open, .poll = script_poll, .finite = script_finite
-	};
+	r->plugin.source = (struct tw_source){ .struct_size = sizeof r->plugin.source,
+					       .open = script_open,
+					       .poll = script_poll,
+					       .finite = script_finite };
 	r->node = (struct graph_node){ .kind = PLUGIN_SOURCE, .name = "src", .plugin = &r->plugin, .self = &r->script };
 	r->node.source = (struct source_options){ .max_bad = "50%", .bad_share = 0.5, .retries = 10 };
 	bell_init(&r->bell);

@@ -109,8 +109,8 @@ bool layout_statement(struct layout *l, const struct cell *c, uint32_t n)
 	return true;
 }
 
-/* Exports carry no ticket. Partial closes and entries of the same second differ in some column, so the name that is made
- * here covers the whole row; rows that are the same throughout get a number. */
+/* Exports carry no ticket. Partial closes and entries of the same second differ in some column, so the name that is
+ * made here covers the whole row; rows that are the same throughout get a number. */
 static struct tw_str make_ticket(struct file *f)
 {
 	uint64_t h = csv_hash(1, f->item.raw, f->item.raw_len);

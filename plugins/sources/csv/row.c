@@ -5,8 +5,8 @@
  */
 #include "csv.h"
 
-#include <math.h>
 #include <ctype.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,8 +225,8 @@ bool row_number(struct file *f, const struct cell *cells, uint32_t n, enum field
 	if (number_read(&f->number, c->p, c->n, ret)) {
 		if (isfinite(*ret) || !is_price(x))
 			return true;
-		row_bad(f, "bad_price", (uint32_t)f->lay.column[x] + 1, "%s is '%.*s': expected a finite number", field_names[x],
-			(int)(c->n > 60 ? 60 : c->n), c->p);
+		row_bad(f, "bad_price", (uint32_t)f->lay.column[x] + 1, "%s is '%.*s': expected a finite number",
+			field_names[x], (int)(c->n > 60 ? 60 : c->n), c->p);
 		return false;
 	}
 	row_bad(f, "bad_number", (uint32_t)f->lay.column[x] + 1, "%s '%.*s' is not a number", field_names[x],
