@@ -38,6 +38,7 @@ extern "C" {
 #define TW_HTTP_CLIENTS 8u       /* of one instance */
 #define TW_HTTP_CONDITIONAL 1u
 #define TW_HTTP_COOKIES 2u
+#define TW_HTTP_SECRET_PATHS 4u  /* URLs hold a token in their path: sentences name the host only */
 
 struct tw_http_client;
 
