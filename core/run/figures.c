@@ -149,9 +149,9 @@ static int counters_of(const struct run *r, const struct graph_node *n, const st
 
 	for (uint32_t k = 0; names && names[k] && k < 32; k++) {
 		uint64_t earlier = before->counter_names == names ? before->counters[k] : 0;
-		bad |= buf_addf(out, "tapewatch_detector_counter_total{");
+		bad |= buf_addf(out, "tapewatch_detector_counted_total{");
 		bad |= prom_label(out, true, "detector", n->name);
-		bad |= prom_label(out, false, "counter", names[k]);
+		bad |= prom_label(out, false, "what", names[k]);
 		bad |= buf_addf(out, "} %" PRIu64 "\n", earlier + s->counters[k]);
 	}
 	return bad;
@@ -182,7 +182,7 @@ static int of_detectors(const struct run *r, struct buf *out)
 		bad |= prom_count(out, "tapewatch_detector_off", "detector", graph_detector(g, i)->name,
 				  s[i].quarantined);
 	if (g->n_detectors)
-		bad |= prom_family(out, "tapewatch_detector_counter_total", "counter",
+		bad |= prom_family(out, "tapewatch_detector_counted_total", "counter",
 				   "What a detector itself counts.");
 	for (uint32_t i = 0; i < g->n_detectors; i++)
 		bad |= counters_of(r, graph_detector(g, i), &s[i], out);
