@@ -62,13 +62,16 @@ static enum MHD_Result on_request(void *of, struct MHD_Connection *c, const char
 	struct buf body = { 0 };
 
 	(void)version, (void)data;
-	if (!*seen) { /* the headers; the body of whatever it is follows */
+	if (!*seen) { /* the headers; the body of whatever it is follows, and is not waited for */
 		*seen = e;
+		return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0
+			       ? MHD_YES
+			       : say(c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD\n");
+	}
+	if (*data_len) {
+		*data_len = 0;
 		return MHD_YES;
 	}
-	*data_len = 0;
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		return say(c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD\n");
 	if (strcmp(url, "/healthz") == 0)
 		return e->pages.healthy(e->pages.arg) ? say(c, MHD_HTTP_OK, "ok\n")
 						      : say(c, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping\n");

@@ -268,7 +268,7 @@ def test_fields_stand_in_the_log_for_people_and_for_programs(pipeline):
     text = pipeline.run(env=ENV).stderr
     assert 'hears: open limit=3 mode="strict one"' in text
     lines = [json.loads(line) for line in
-             pipeline.run(None, "--log-format", "json", env=ENV, dir="other").stderr.splitlines() if line.startswith("{")]
+             pipeline.run(None, "--log", "json", env=ENV, dir="other").stderr.splitlines() if line.startswith("{")]
     said = [line for line in lines if line["who"] == "hears"]
     assert said[0]["text"] == "open" and said[0]["fields"] == {"limit": 3, "mode": "strict one"}
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * "log/1": one line of the host's log with fields behind its text. As `text key=value key=value` for people, as members
- * of an object "fields" with --log-format json. The limit on lines is that of host->log(): per instance, and what was
+ * of an object "fields" with --log=json. The limit on lines is that of host->log(): per instance, and what was
  * left out is counted. For everything without fields host->log() is enough.
  */
 #ifndef TAPEWATCH_EXT_LOG_H
