@@ -67,6 +67,8 @@ static void entries_free(struct entries *t)
 
 static void erase(struct entries *t, uint32_t at)
 {
+	if (!t->list)
+		return;
 	entry_free(&t->list[at]);
 	t->n--;
 	memmove(t->list + at, t->list + at + 1, (t->n - at) * sizeof *t->list);
@@ -77,21 +79,26 @@ static bool room(struct entries *t)
 	uint32_t cap = t->cap ? t->cap * 2 : 16;
 	struct entry *list;
 
-	if (t->n < t->cap)
+	if (t->list && t->n < t->cap)
 		return true;
 	list = realloc(t->list, cap * sizeof *list);
 	if (!list)
 		return false;
+	memset(list + t->n, 0, (cap - t->n) * sizeof *list);
 	t->list = list;
 	t->cap = cap;
 	return true;
 }
 
-/* Takes the entry over in any case. There is room. */
-static void insert(struct entries *t, struct entry e)
+/* Takes the entry over in any case. false: memory is out. */
+static bool insert(struct entries *t, struct entry e)
 {
 	uint32_t at;
 
+	if (!e.name || !room(t)) {
+		entry_free(&e);
+		return false;
+	}
 	if (find(t, e.name, &at)) {
 		entry_free(&t->list[at]);
 	} else {
@@ -99,6 +106,7 @@ static void insert(struct entries *t, struct entry e)
 		t->n++;
 	}
 	t->list[at] = e;
+	return true;
 }
 
 /* data NULL: removed */
@@ -106,14 +114,13 @@ static bool set(struct entries *t, const char *name, const void *data, uint64_t 
 {
 	struct entry e = { .name = strdup(name), .data = data ? malloc(len + 1) : NULL, .len = len };
 
-	if (!e.name || (data && !e.data) || !room(t)) {
+	if (data && !e.data) {
 		entry_free(&e);
 		return false;
 	}
-	if (len)
+	if (data && len)
 		memcpy(e.data, data, len);
-	insert(t, e);
-	return true;
+	return insert(t, e);
 }
 
 static const struct entry *look(const struct kv *kv, const char *name)
@@ -289,10 +296,7 @@ bool kv_marked(struct kv *kv, bool (*each)(void *arg, const struct source_value 
 			if (find(&kv->kept, e.name, &at))
 				erase(&kv->kept, at);
 			entry_free(&e);
-		} else if (room(&kv->kept)) {
-			insert(&kv->kept, e);
-		} else {
-			entry_free(&e);
+		} else if (!insert(&kv->kept, e)) {
 			return false;
 		}
 	}

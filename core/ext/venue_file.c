@@ -124,7 +124,7 @@ int32_t venue_file(const char *path, struct venue_change **ret, uint32_t *ret_n,
 	rc = list && buf_add(&b, "", 1) == 0 ? parse_all((char *)b.data, path, list, &n, err)
 					     : err_set(err, TW_E_FATAL, "memory is out");
 	buf_free(&b);
-	if (rc < 0) {
+	if (rc < 0 || !list) {
 		free(list);
 		return rc;
 	}
