@@ -117,10 +117,12 @@ static int32_t make_parts(struct pipeline *p, struct tw_err *e)
 	for (uint32_t i = 0; i < (p->ahead ? 2u : 1u); i++)
 		if (batch_init(&p->batches[i], p->o.batch, p->n_keyspaces, n_shards, p->ahead) < 0)
 			goto memory;
-	rc = instances_new(p->graph, p->intern, p->keyspaces, p->n_keyspaces, n_shards, &p->instances, &p->n_instances,
-			   e);
+	rc = instances_new(p->graph, p->o.services, p->intern, p->keyspaces, p->n_keyspaces, n_shards, &p->instances,
+			   &p->n_instances, e);
 	if (rc < 0)
 		return rc;
+	if (p->o.figures && !figures_new(p))
+		goto memory;
 	if (crew_init(&p->crew, p->instances, p->n_instances, p->o.workers, n_shards, p->o.bell) < 0)
 		goto memory;
 	return TW_OK;
@@ -158,6 +160,7 @@ void pipeline_free(struct pipeline *p)
 {
 	if (!p)
 		return;
+	figures_free(p);
 	crew_free(&p->crew);
 	instances_free(p->instances, p->n_instances);
 	for (uint32_t k = 0; k < p->n_keyspaces; k++)
@@ -305,7 +308,8 @@ static void hand_over(struct pipeline *p, bool last)
 
 static bool enough(const struct commit *c)
 {
-	return c->events.len >= COMMIT_BYTES || c->alerts.len >= COMMIT_BYTES || c->n_dead >= COMMIT_DEAD / 2;
+	return c->events.len >= COMMIT_BYTES || c->value_bytes >= COMMIT_BYTES || c->alerts.len >= COMMIT_BYTES ||
+	       c->n_dead >= COMMIT_DEAD / 2;
 }
 
 static void maybe_hand_over(struct pipeline *p)
@@ -379,6 +383,7 @@ static enum step end_of_tape(struct pipeline *p)
 
 static enum step last_step(struct pipeline *p)
 {
+	figures_publish(p, true);
 	hand_over(p, true);
 	p->finished = true;
 	return STEP_DONE;
@@ -387,6 +392,7 @@ static enum step last_step(struct pipeline *p)
 /* Nothing is under way and nothing came. */
 static enum step at_rest(struct pipeline *p)
 {
+	figures_publish(p, false);
 	if (p->reader)
 		return end_of_tape(p);
 	if (sequencer_release(p))
@@ -445,6 +451,7 @@ static enum step step_alone(struct pipeline *p)
 		if (!judge_start(p, b) || judge_go_on(p, b) < 0)
 			return out_of_memory(p);
 		p->judged = b;
+		figures_publish(p, false);
 	}
 	return finish(p);
 }
@@ -474,6 +481,7 @@ static enum step step_ahead(struct pipeline *p)
 			return rc == TW_AGAIN ? STEP_IDLE : out_of_memory(p);
 		p->judged = p->judging;
 		p->judging = NULL;
+		figures_publish(p, false);
 	}
 	if (p->filled) {
 		p->judging = p->filled;

@@ -76,6 +76,7 @@ struct pipeline {
 	bool whole;           /* the next checkpoint replaces everything */
 	uint64_t checkpoint_seq;
 
+	struct figures *figures; /* NULL: nobody asks */
 	_Atomic bool pause;
 	int64_t pause_by; /* monotonic; set before pause is */
 
@@ -111,6 +112,11 @@ bool said_order(struct pipeline *, struct batch *, const struct items *);
 /* checkpoint.c */
 struct snapshot *checkpoint_take(struct pipeline *);
 int32_t checkpoint_restore(struct pipeline *, uint64_t *ret_seq, struct tw_err *);
+
+/* figures.c: publish what detectors have counted, between two batches; now: even if it was done a moment ago. */
+bool figures_new(struct pipeline *);
+void figures_free(struct pipeline *);
+void figures_publish(struct pipeline *, bool now);
 
 /* handoff.c: may it stop here? */
 bool pipeline_may_pause(const struct pipeline *);

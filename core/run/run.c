@@ -137,8 +137,10 @@ int32_t run_graph(const struct run_options *o, struct run_summary *ret, struct t
 	if (o->n_config)
 		run_hold_reloads();
 	bell_init(&r.bell);
-	rc = run(&r, e);
+	r.services = services_new();
+	rc = r.services ? run(&r, e) : err_set(e, TW_E_FATAL, "memory is out");
 	machine_free(r.machine, NULL);
+	services_free(r.services);
 	death_unwatch();
 	free(r.deaths);
 	store_close(r.recording);
