@@ -9,6 +9,8 @@
 #define FROZEN_AT(type, member, offset, size)                                                                          \
 	_Static_assert(offsetof(type, member) == (offset) && sizeof(((type *)0)->member) == (size),                    \
 		       #type "." #member " was at " #offset " with " #size " bytes")
+#define FROZEN_KIND(member, offset)                                                                                    \
+	_Static_assert(offsetof(struct tw_event, member) == (offset), "events had ." #member " at " #offset)
 #define FROZEN_SIZE(type, size)   _Static_assert(sizeof(type) == (size), #type " cannot grow: it had " #size " bytes")
 #define FROZEN_START(type, size)  _Static_assert(sizeof(type) >= (size), #type " had " #size " bytes already")
 #define FROZEN_VALUE(name, value) _Static_assert((name) == (value), #name " was " #value)

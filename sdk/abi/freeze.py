@@ -75,6 +75,9 @@ def layout(version):
         lines = []
         for kind, name, names in found:
             for m in names:
+                if name == "tw_event" and f"tw_{m}" in {s[1] for s in found}:  # a kind, which can be appended to
+                    lines.append(f'printf("FROZEN_KIND({m}, %zu);\\n", offsetof(struct tw_event, {m}));')
+                    continue
                 lines.append(f'printf("FROZEN_AT({kind} {name}, {m}, %zu, %zu);\\n", offsetof({kind} {name}, {m}), '
                              f"sizeof((({kind} {name} *)0)->{m}));")
             word = "FROZEN_SIZE" if name in CLOSED else "FROZEN_START"
