@@ -28,6 +28,8 @@ struct os {
 	int64_t (*wall)(void); /* ns since 1970 UTC */
 	int64_t (*mono)(void); /* ns, never goes back */
 	int (*random)(void *buf, size_t n);
+	/* One message to a unix socket, a path or @name; waits a second at most. 0, or -1 and errno. */
+	int (*datagram)(const char *address, const void *message, size_t n);
 };
 
 /* The table in use. Replaced by tests only, before any thread starts. */
