@@ -26,8 +26,10 @@ const struct verb verb_plugins = {
 	.usage = "[--json] [NAME]",
 	.run = run,
 	.options = options,
-	.more = "Plugins are searched in $TAPEWATCH_PLUGINS (folders between colons; an empty one stands for the usual\n"
-		"ones) or, where that is not set, beside the program in ../plugins and ../lib/tapewatch/plugins, and in\n"
+	.more = "Plugins are searched in $TAPEWATCH_PLUGINS (folders between colons; an empty one stands for the "
+		"usual\n"
+		"ones) or, where that is not set, beside the program in ../plugins and ../lib/tapewatch/plugins, and "
+		"in\n"
 		"~/.local/lib/tapewatch/plugins.",
 };
 
