@@ -29,7 +29,7 @@ set(CPACK_COMPONENTS_GROUPING ONE_PER_GROUP)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_SET_DESTDIR ON) # for what goes to /etc
 set(CPACK_STRIP_FILES ON)
-set(CPACK_PACKAGE_CONTACT "the tapewatch authors <tapewatch@localhost>")
+set(CPACK_PACKAGE_CONTACT "the tapewatch authors <tapewatch@example.invalid>")
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
@@ -37,20 +37,20 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_HOST_PACKAGE_NAME tapewatch)
 set(CPACK_DEBIAN_HOST_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_HOST_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_HOST_PACKAGE_DEPENDS "adduser, init-system-helpers (>= 1.54~)")
+set(CPACK_DEBIAN_HOST_PACKAGE_DEPENDS "adduser, init-system-helpers (>= 1.54~), tzdata")
 set(CPACK_DEBIAN_HOST_PACKAGE_SUGGESTS "libtapewatch-dev")
 set(CPACK_DEBIAN_HOST_PACKAGE_CONTROL_EXTRA "${deb}/conffiles;${deb}/postinst;${deb}/prerm;${deb}/postrm")
 set(CPACK_COMPONENT_HOST_DESCRIPTION "plugin host for trade surveillance on event streams
- tapewatch reads market and account events through source plugins, gives them
- one order, records them, shows them to detector plugins, and delivers what
- these say through sink plugins. What runs is said in YAML files.")
+tapewatch reads market and account events through source plugins, gives them
+one order, records them, shows them to detector plugins, and delivers what
+these say through sink plugins. What runs is said in YAML files.")
 
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME libtapewatch-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "tapewatch (= ${PROJECT_VERSION})")
 set(CPACK_DEBIAN_DEV_PACKAGE_RECOMMENDS "cmake, gcc | c-compiler, pkg-config")
 set(CPACK_COMPONENT_DEV_DESCRIPTION "headers, test kit and templates for plugins of tapewatch
- What is needed to write a source, a detector or a sink: the headers, the
- library that tests them, files for CMake and pkg-config, and the templates
- of the command 'tapewatch new'.")
+What is needed to write a source, a detector or a sink: the headers, the
+library that tests them, files for CMake and pkg-config, and the templates
+of the command 'tapewatch new'.")
 include(CPack)
