@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Events of a tape between two commits, at least: nobody waits for an alert of what is past. */
+#define REPLAY_STRIDE 65536u
+
 /* Detectors that agree on key fields, max_keys, ttl and level share a keyspace. */
 static int32_t make_keyspaces(struct pipeline *p, uint32_t n_shards)
 {
@@ -81,7 +84,7 @@ static int32_t restore(struct pipeline *p, struct tw_err *e)
 		if (rc < 0)
 			return rc;
 	}
-	p->seq = p->batch_seq = p->checkpoint_seq = as_of;
+	p->seq = p->batch_seq = p->handed_seq = p->checkpoint_seq = as_of;
 	p->letters_through = p->logged_through;
 	if (store_last_seq(s) <= as_of)
 		return TW_OK;
@@ -92,6 +95,7 @@ static int32_t restore(struct pipeline *p, struct tw_err *e)
 		log_info("host", "judging events %" PRIu64 " to %" PRIu64 " of the tape behind the last checkpoint",
 			 as_of + 1, store_last_seq(s));
 	atomic_store(&p->catching_up, true);
+	p->catch_up_began = os->mono();
 	return sequencer_open_tape(p, s, as_of + 1, store_last_seq(s), e);
 }
 
@@ -278,17 +282,21 @@ static void hand_over(struct pipeline *p, bool last)
 	c->complete = p->batch_seq;
 	c->last = last;
 	if (pipeline_still(p) && p->o.record && (last || checkpoint_due(p))) {
+		int64_t began = os->mono(), done;
 		c->snapshot = checkpoint_take(p);
-		if (!c->snapshot)
+		done = os->mono();
+		if (c->snapshot)
+			c->snapshot->stall = done - began;
+		else
 			log_warn("host", "no memory for a checkpoint; the next one will be longer");
-		p->next_checkpoint = os->mono() + p->graph->host.checkpoint;
+		p->next_checkpoint = done + p->graph->host.checkpoint;
 	}
 	if (!p->o.record) { /* the numbers are used up, the bytes are not kept */
 		c->first_seq = p->handed_seq + 1;
 		c->n_events = (uint32_t)(p->batch_seq - p->handed_seq);
 		c->events.len = 0;
-		p->handed_seq = p->batch_seq;
 	}
+	p->handed_seq = p->batch_seq;
 	p->commit = NULL;
 	CRASH_POINT("pipeline.before_hand");
 	recorder_hand(p->o.recorder, c);
@@ -302,7 +310,10 @@ static bool enough(const struct commit *c)
 
 static void maybe_hand_over(struct pipeline *p)
 {
-	if (worth_handing(p) && (enough(p->commit) || recorder_idle(p->o.recorder)))
+	if (!worth_handing(p))
+		return;
+	if (enough(p->commit) ||
+	    (recorder_idle(p->o.recorder) && !(p->reader && p->batch_seq - p->handed_seq < REPLAY_STRIDE)))
 		hand_over(p, false);
 }
 
@@ -358,6 +369,8 @@ static enum step end_of_tape(struct pipeline *p)
 	p->reader = NULL;
 	atomic_store(&p->catching_up, false);
 	CRASH_POINT("pipeline.caught_up");
+	if (!p->o.recording && p->o.recorder)
+		log_info("host", "caught up with the tape in %.3f s", (double)(os->mono() - p->catch_up_began) / 1e9);
 	if (!p->o.recording) /* numbers that were used up without a tape count too */
 		p->seq = p->batch_seq = store_last_seq(p->o.store);
 	p->commit->first_seq = p->seq + 1;

@@ -12,9 +12,10 @@
 
 #define MAX_SINKS    256u
 #define MAX_REFUSED  1024u
-#define CURSOR_EVERY 200000000LL   /* ns: cursors alone are committed this often */
-#define FULL_EVERY   500000000LL   /* ns: attempts while the disk is full */
-#define RETAIN_EVERY 1000000000LL  /* ns: one segment is given up this often, for removing a large file takes its time \
+#define CURSOR_EVERY 200000000LL /* ns: cursors alone are committed this often */
+#define FULL_EVERY   500000000LL /* ns: attempts while the disk is full */
+#define RETAIN_EVERY                                                                                                   \
+	1000000000LL               /* ns: one segment is given up this often, for removing a large file takes its time \
 				    */
 #define RETAIN_PAUSE 60000000000LL /* ns: after an attempt that failed */
 
@@ -258,9 +259,14 @@ static int32_t commit_snapshots(struct recorder *r, struct tw_err *e)
 					.whole = s->whole,
 					.values = s->values,
 					.n = s->n };
+		int64_t began = os->mono();
 		rc = store_commit_checkpoint(r->store, &c, e);
 		if (rc != TW_OK)
 			return rc;
+		log_debug("store",
+			  "checkpoint as of event %" PRIu64 ": %" PRIu64
+			  " values, judging stood still for %.3f ms, committed in %.3f ms",
+			  s->seq, s->n, (double)s->stall / 1e6, (double)(os->mono() - began) / 1e6);
 		snapshot_free(s);
 		r->group[i]->snapshot = NULL;
 		CRASH_POINT("recorder.after_checkpoint");

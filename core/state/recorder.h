@@ -23,6 +23,7 @@ struct snapshot {
 	struct buf bytes;
 	struct state_value *values; /* data: offsets into bytes until the recorder turns them into pointers */
 	uint64_t n, cap;
+	int64_t stall; /* ns that judging stood still for it */
 };
 
 struct commit {
