@@ -75,13 +75,16 @@ write_basic_package_version_file(${made}/tapewatchConfigVersion.cmake COMPATIBIL
 install(FILES ${made}/tapewatchConfig.cmake ${made}/tapewatchConfigVersion.cmake cmake/tapewatchPlugin.cmake
   DESTINATION ${cmake_dir} COMPONENT dev)
 
-# The test kit, as the target tapewatch_test: tapewatchTest.cmake declares it as tapewatch::test.
-if(TARGET tapewatch_test)
-  set_target_properties(tapewatch_test PROPERTIES EXPORT_NAME test)
-  install(TARGETS tapewatch_test EXPORT tapewatchTest COMPONENT dev
-    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+# The test kit lies in a folder of its own, since its name has no version: it is built with the headers beside it and
+# linked by tests only, which find it by their rpath. tapewatchTest.cmake declares it as tapewatch::test.
+if(TARGET tapewatch-test)
+  set(TAPEWATCH_TEST_DIR ${CMAKE_INSTALL_LIBDIR}/tapewatch)
+  set_target_properties(tapewatch-test PROPERTIES EXPORT_NAME test)
+  install(TARGETS tapewatch-test EXPORT tapewatchTest LIBRARY DESTINATION ${TAPEWATCH_TEST_DIR} COMPONENT dev
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   install(EXPORT tapewatchTest NAMESPACE tapewatch:: DESTINATION ${cmake_dir} COMPONENT dev)
+  configure_file(cmake/tapewatch-test.pc.in ${made}/tapewatch-test.pc @ONLY)
+  install(FILES ${made}/tapewatch-test.pc DESTINATION ${pkgconfig_dir} COMPONENT dev)
 endif()
 
 add_custom_target(install_files ALL DEPENDS ${install_made})

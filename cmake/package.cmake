@@ -48,6 +48,9 @@ these say through sink plugins. What runs is said in YAML files.")
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME libtapewatch-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "tapewatch (= ${PROJECT_VERSION})")
+if(TARGET tapewatch-test)
+  set(CPACK_DEBIAN_DEV_PACKAGE_SHLIBDEPS ON)
+endif()
 set(CPACK_DEBIAN_DEV_PACKAGE_RECOMMENDS "cmake, gcc | c-compiler, pkg-config")
 set(CPACK_COMPONENT_DEV_DESCRIPTION "headers, test kit and templates for plugins of tapewatch
 What is needed to write a source, a detector or a sink: the headers, the
