@@ -6,6 +6,9 @@
 #   tapewatch_add_plugin_test(NAME FILE...)  a program with <tapewatch/test.h> in ctest as NAME_test; it is told where the
 #                                            plugin is by the macro TW_TEST_PLUGIN, and runs in the source folder
 #   tapewatch_add_plugin_cases(NAME FOLDER)  the case files of a folder in ctest as NAME_cases
+#   tapewatch_add_plugin_conformance(NAME [OPTIONS])
+#                                            `tapewatch test-plugin` in ctest as NAME_conformance; sources and sinks need
+#                                            options, as YAML
 
 function(tapewatch_add_plugin name)
   set(target ${name}_plugin)
@@ -42,4 +45,12 @@ function(tapewatch_add_plugin_cases name folder)
   add_test(NAME ${name}_cases COMMAND ${TAPEWATCH_PROGRAM} test ${folder} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
   set_tests_properties(${name}_cases PROPERTIES
     ENVIRONMENT "TAPEWATCH_PLUGINS=${CMAKE_CURRENT_BINARY_DIR}:${TAPEWATCH_PLUGIN_DIR}")
+endfunction()
+
+function(tapewatch_add_plugin_conformance name)
+  set(command ${TAPEWATCH_PROGRAM} test-plugin $<TARGET_FILE:${name}_plugin>)
+  if(ARGC GREATER 1)
+    list(APPEND command --options ${ARGV1})
+  endif()
+  add_test(NAME ${name}_conformance COMMAND ${command} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
 endfunction()

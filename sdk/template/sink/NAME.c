@@ -91,5 +91,7 @@ static int32_t sink_flush(void *self, struct tw_err *e)
 
 TW_SINK(.name = "@NAME@", .version = "0.1.0",
 	.summary = "alerts as lines of a file", /* EDIT */
+	.doc = "A line: ID SEVERITY DETECTOR SYMBOL REASON, with tabs between. After a crash the last lines may come\n"
+	       "again, with the same id.", /* EDIT */
 	.options = options, .self_size = sizeof(struct sink),
 	.open = sink_open, .write = sink_write, .flush = sink_flush, .close = sink_close)

@@ -7,8 +7,8 @@ static int an_alert_is_a_line(void)
 	struct tw_test *t = tw_test_sink(TW_TEST_PLUGIN, tw_format("path: %s", path));
 
 	tw_output(t, path);
-	tw_give(t, "alert EURUSD severity=high reason=\"ten times as wide\"");
-	tw_give(t, "alert USDJPY severity=low reason=late");
+	tw_give(t, "alert EURUSD id=t-1 detector=far severity=high score=10 reason=\"ten times as wide\"");
+	tw_give(t, "alert USDJPY id=t-2 detector=far severity=low score=3 reason=late");
 	tw_check(t, tw_deliver(t) == TW_OK);
 	tw_expect_file(t, path, "EURUSD\tten times as wide\n");
 	tw_expect_file(t, path, "USDJPY\tlate\n");
@@ -21,7 +21,7 @@ static int a_file_that_cannot_be_opened_is_tried_again(void)
 	struct tw_test *t = tw_test_sink(TW_TEST_PLUGIN, tw_format("path: %s/no/such/folder", tw_folder()));
 
 	tw_test_once(t);
-	tw_give(t, "alert EURUSD severity=high reason=wide");
+	tw_give(t, "alert EURUSD id=t-1 detector=far severity=high score=10 reason=wide");
 	tw_check(t, tw_deliver(t) == TW_E_IO);
 	return tw_test_done(t);
 }
