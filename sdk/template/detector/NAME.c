@@ -43,11 +43,12 @@ static int32_t on_event(struct tw_ctx *c, const struct settings *o, const struct
 	return rc;
 }
 
-TW_DETECTOR(on_event, .name = "@NAME@", .version = "0.1.0",
-	    .summary = "quotes whose spread is far wider than usual", /* EDIT */
-	    .doc = "Each spread (ask - bid) is compared with the mean of those before it, exponentially weighted once\n"
-		   "`quotes` of them are known. Score: the spread by that mean.", /* EDIT: what it does, and its formula */
-	    .kinds = TW_QUOTE,    /* EDIT: the kinds of events it wants */
-	    .key = "symbol",      /* EDIT: or "account", "account,symbol" */
-	    .options = options, .self_size = sizeof(struct settings),
-	    .state_size = sizeof(struct state), .state_version = 1)
+TW_DETECTOR(
+	on_event, .name = "@NAME@", .version = "0.1.0",
+	.summary = "quotes whose spread is far wider than usual", /* EDIT */
+	.doc = "Each spread (ask - bid) is compared with the mean of those before it, exponentially weighted once\n"
+	       "`quotes` of them are known. Score: the spread by that mean.", /* EDIT: what it does, and its formula */
+	.kinds = TW_QUOTE,                                                    /* EDIT: the kinds of events it wants */
+	.key = "symbol",                                                      /* EDIT: or "account", "account,symbol" */
+	.options = options, .self_size = sizeof(struct settings), .state_size = sizeof(struct state),
+	.state_version = 1)

@@ -57,7 +57,8 @@ static void put_text(FILE *f, struct tw_str text, char end)
 }
 
 /* EDIT: records in order. *done is how many were taken. */
-static int32_t sink_write(void *self, const struct tw_event *const *records, uint32_t n, uint32_t *done, struct tw_err *e)
+static int32_t sink_write(void *self, const struct tw_event *const *records, uint32_t n, uint32_t *done,
+			  struct tw_err *e)
 {
 	static const char *const severities[] = { "none", "info", "low", "medium", "high", "critical" };
 	struct sink *s = (struct sink *)self;
@@ -89,9 +90,8 @@ static int32_t sink_flush(void *self, struct tw_err *e)
 	return TW_OK;
 }
 
-TW_SINK(.name = "@NAME@", .version = "0.1.0",
-	.summary = "alerts as lines of a file", /* EDIT */
+TW_SINK(.name = "@NAME@", .version = "0.1.0", .summary = "alerts as lines of a file", /* EDIT */
 	.doc = "A line: ID SEVERITY DETECTOR SYMBOL REASON, with tabs between. After a crash the last lines may come\n"
 	       "again, with the same id.", /* EDIT */
-	.options = options, .self_size = sizeof(struct sink),
-	.open = sink_open, .write = sink_write, .flush = sink_flush, .close = sink_close)
+	.options = options, .self_size = sizeof(struct sink), .open = sink_open, .write = sink_write,
+	.flush = sink_flush, .close = sink_close)

@@ -139,8 +139,7 @@ static int32_t source_finite(const void *self)
 	return 1;
 }
 
-TW_SOURCE(.name = "@NAME@", .version = "0.1.0",
-	  .summary = "trades from a file with one of them a line", /* EDIT */
+TW_SOURCE(.name = "@NAME@", .version = "0.1.0", .summary = "trades from a file with one of them a line",    /* EDIT */
 	  .doc = "A line: NANOSECONDS SYMBOL PRICE SIZE, with blanks between; the time is UTC since 1970.", /* EDIT */
-	  .options = options, .self_size = sizeof(struct source),
-	  .open = source_open, .poll = source_poll, .close = source_close, .finite = source_finite)
+	  .options = options, .self_size = sizeof(struct source), .open = source_open, .poll = source_poll,
+	  .close = source_close, .finite = source_finite)
