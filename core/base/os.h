@@ -29,6 +29,8 @@ struct os {
 	int64_t (*mono)(void); /* ns, never goes back */
 	int (*random)(void *buf, size_t n);
 	void (*pause)(int64_t ns); /* sleep; a signal may end it early */
+	/* One message to a unix socket, a path or @name; waits a second at most. 0, or -1 and errno. */
+	int (*datagram)(const char *address, const void *message, size_t n);
 };
 
 /* The table in use. Replaced by tests only, before any thread starts. */
