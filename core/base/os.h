@@ -27,6 +27,7 @@ struct os {
 	int (*stat)(const char *path, struct stat *st);
 	int64_t (*wall)(void); /* ns since 1970 UTC */
 	int64_t (*mono)(void); /* ns, never goes back */
+	int64_t (*thread_cpu)(void); /* ns of processor time of the calling thread */
 	int (*random)(void *buf, size_t n);
 };
 

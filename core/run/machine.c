@@ -248,6 +248,8 @@ static int32_t assemble(struct machine *m, const struct machine *from, struct tw
 				       .record = !o->no_tape && !o->recording,
 				       .rebuild = o->rebuild && !from,
 				       .live = !o->recording && any_live(g),
+				       .until = o->until,
+				       .measure = o->measure,
 				       .deaths = m->run->deaths,
 				       .n_deaths = m->run->n_deaths };
 	int32_t rc;
