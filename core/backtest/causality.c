@@ -16,7 +16,7 @@
 static uint64_t next_random(uint64_t *state)
 {
 	*state += UINT64_C(0x9e3779b97f4a7c15);
-	return hash_mix(*state);
+	return hash_u64(*state);
 }
 
 static bool insert(uint64_t *list, uint32_t *n, uint64_t v)

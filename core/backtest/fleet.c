@@ -35,7 +35,10 @@ uint32_t fleet_cores(void)
 
 static void folder_of(const struct fleet *f, uint32_t i, char out[4096])
 {
-	(void)snprintf(out, 4096, "%s/%u", f->dir, i);
+	if (f->jobs[i].dir)
+		(void)snprintf(out, 4096, "%s", f->jobs[i].dir);
+	else
+		(void)snprintf(out, 4096, "%s/%u", f->dir, i);
 }
 
 static int32_t start(struct fleet *f, uint32_t i, struct tw_err *e)
@@ -129,7 +132,7 @@ static int32_t finish(struct fleet *f, pid_t pid, int status, struct tw_err *e)
 			told = told ? told : SIGINT;
 		else if (rc == TW_OK && f->done)
 			rc = f->done(f->arg, i, dir, e);
-		if (f->done)
+		if (f->done && !j->dir)
 			f->remove(dir);
 	}
 	return rc;

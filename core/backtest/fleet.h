@@ -11,6 +11,7 @@
 struct job {
 	struct variant variant;
 	const char *what;        /* for errors: "threshold=3" */
+	const char *dir;         /* the new folder to run in; NULL: one of the fleet's */
 	struct outcome *outcome; /* filled in by fleet_run(); the fleet's */
 	int pid;
 };

@@ -16,12 +16,16 @@ static const struct target *target_of(const struct target *list, uint32_t n, con
 	return NULL;
 }
 
+static double per_event(uint64_t ns, const struct outcome *o)
+{
+	return o->events ? (double)ns / (double)o->events : (double)NAN;
+}
+
 int32_t rows_make(struct rows *rows, const struct result *r, const struct outcome *o, const struct matching *m,
 		  const struct target *targets, uint32_t n_targets, struct intern *names, struct tw_err *e)
 {
 	uint32_t n = o->n_detectors + (o->n_detectors > 1);
 	struct row *list = calloc(n ? n : 1, sizeof *list);
-	struct row *all = &list[o->n_detectors];
 	int32_t rc = list ? TW_OK : err_set(e, TW_E_FATAL, "memory is out");
 	uint64_t busy = 0;
 
@@ -35,14 +39,17 @@ int32_t rows_make(struct rows *rows, const struct result *r, const struct outcom
 					.warming = d->warming,
 					.errors = d->errors,
 					.quarantined = d->quarantined,
-					.ns = d->events ? (double)d->busy_ns / (double)d->events : (double)NAN };
+					.busy_ns = d->busy_ns,
+					.ns = per_event(d->busy_ns, o) };
 		busy += d->busy_ns;
 		rc = score_metrics(r, m, id, t ? t->categories : NULL, t ? t->n : 0, &list[i].m, e);
 	}
 	if (rc == TW_OK && o->n_detectors > 1) {
+		struct row *all = &list[o->n_detectors];
 		*all = (struct row){ .detector = "",
 				     .events = o->events,
-				     .ns = o->events ? (double)busy / (double)o->events : (double)NAN };
+				     .busy_ns = busy,
+				     .ns = per_event(busy, o) };
 		rc = score_metrics(r, m, 0, NULL, 0, &all->m, e);
 	}
 	if (rc < 0) {

@@ -17,8 +17,8 @@ struct target { /* --target DETECTOR=CATEGORY,... */
 struct row {
 	const char *detector; /* in the intern table; "" for all of them together */
 	struct metrics m;
-	uint64_t events, quiet, warming, errors;
-	double ns;            /* processor time per event it was shown; NaN: it was shown none */
+	uint64_t events, quiet, warming, errors, busy_ns; /* events: those it was shown */
+	double ns;            /* processor time per event of the data, so that rows add up; NaN: there are none */
 	bool quarantined;
 };
 

@@ -228,8 +228,11 @@ static int32_t bind_axis(struct sweep *s, struct sweep_axis *x, const struct gra
 		const struct graph_node *n = graph_detector(g, i);
 		if (x->detector && strcmp(x->detector, "*") != 0 && strcmp(x->detector, n->name) != 0)
 			continue;
-		if (has_option(n, x->option))
-			x->detectors[x->n_detectors++] = n->name;
+		if (!has_option(n, x->option))
+			continue;
+		x->detectors[x->n_detectors] = arena_text(&s->arena, n->name, strlen(n->name)); /* outlives the plan */
+		if (!x->detectors[x->n_detectors++])
+			return err_set(e, TW_E_FATAL, "memory is out");
 	}
 	if (!x->n_detectors)
 		return not_there(s, x, g, e);

@@ -19,9 +19,15 @@ int32_t variant_plan(struct variant_plan *p, const struct variant *v, struct plu
 		return TW_E_CONFIG;
 	if (config_drop(&p->config, "sinks") < 0)
 		return TW_E_FATAL;
-	for (uint32_t i = 0; i < v->n_edits; i++)
-		if (config_edit(&p->config, &v->edits[i]) == TW_E_FATAL)
-			return TW_E_FATAL;
+	for (uint32_t i = 0; i < v->n_edits; i++) {
+		const struct config_edit *edit = &v->edits[i];
+		struct place at = { .file = edit->origin };
+		rc = config_edit(&p->config, edit);
+		if (rc == TW_AGAIN)
+			report_error(r, &at, "there is no '%s' among the %s", edit->instance, edit->section);
+		if (rc != TW_OK)
+			return rc == TW_AGAIN ? TW_E_CONFIG : rc;
+	}
 	rc = graph_plan(&p->graph, &p->config, plugins, r);
 	if (rc != TW_OK)
 		return rc;
@@ -79,6 +85,7 @@ void variant_run(const struct variant *v, const char *dir, struct plugins *plugi
 	struct run_summary summary = { 0 };
 	int32_t rc = variant_plan(&plan, v, plugins, &report);
 
+	o->n_detectors = 0;
 	if (rc == TW_OK) {
 		struct run_options ro = { .graph = &plan.graph,
 					  .dir = dir,
