@@ -107,7 +107,7 @@ int32_t labels_add(struct label_reader *r, const struct label_row *row, uint32_t
 		return err_set(e, TW_E_DATA, "%s%s: the label ends before it begins", r->path, where);
 	if (append(r->labels, &one, e) < 0)
 		return err_prefix(e, "%s", r->path);
-	return (int32_t)r->labels->n - 1;
+	return TW_OK;
 }
 
 static int by_time(const void *x, const void *y)

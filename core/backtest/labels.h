@@ -66,8 +66,8 @@ struct label_reader {
 	struct intern *names;
 	const char *path; /* for errors */
 };
-/* One label from its texts; absent ones have no s. line: of the file, 0: none. Its place in the list, which is not
- * sorted yet, or negative. TW_AGAIN: it is about a file that is not there. */
+/* One label from its texts, put at the end of the list, which is not sorted yet; absent texts have no s. line: of the
+ * file, 0: none. TW_AGAIN: it is about a file that is not there. */
 struct label_row {
 	struct tw_str from, to, symbol, account, category, file;
 };

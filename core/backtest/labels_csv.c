@@ -129,7 +129,7 @@ static int32_t row(struct table *t, const struct tw_str *cells, uint32_t n, uint
 	struct labels *l = t->r->labels;
 	bool series = t->column[MARK] >= 0 && t->column[TO] < 0;
 	struct tw_str mark = cell(t, cells, n, MARK);
-	int32_t at;
+	int32_t rc;
 
 	if (t->column[MARK] >= 0 && is_nothing(mark)) {
 		t->open = -1;
@@ -137,11 +137,11 @@ static int32_t row(struct table *t, const struct tw_str *cells, uint32_t n, uint
 	}
 	if (!r.category.len && is_word(mark))
 		r.category = mark;
-	at = labels_add(t->r, &r, line, e);
-	if (at < 0 || at == TW_AGAIN)
-		return at < 0 ? at : TW_OK;
+	rc = labels_add(t->r, &r, line, e);
+	if (rc != TW_OK)
+		return rc < 0 ? rc : TW_OK;
 	if (series && t->open >= 0) {
-		struct label *before = &l->list[t->open], *now = &l->list[at];
+		struct label *before = &l->list[t->open], *now = &l->list[l->n - 1];
 		if (before->symbol == now->symbol && before->account == now->account &&
 		    before->category == now->category && now->to >= before->to) {
 			before->to = now->to;
@@ -149,7 +149,7 @@ static int32_t row(struct table *t, const struct tw_str *cells, uint32_t n, uint
 			return TW_OK;
 		}
 	}
-	t->open = series ? at : -1;
+	t->open = series ? (int32_t)l->n - 1 : -1;
 	return TW_OK;
 }
 

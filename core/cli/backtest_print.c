@@ -101,11 +101,9 @@ static int put_detectors(const struct backtest *b, const struct rows *rows, stru
 	return put_table(b, &t, out);
 }
 
-static int by_category(const void *x, const void *y)
+static int by_category(const void *x, const void *y, void *names)
 {
-	uint32_t a = *(const uint32_t *)x, c = *(const uint32_t *)y;
-
-	return a < c ? -1 : a > c;
+	return strcmp(intern_name(names, *(const uint32_t *)x), intern_name(names, *(const uint32_t *)y));
 }
 
 /* Recall by category, when there are several: which detector finds what. */
@@ -125,7 +123,7 @@ static int put_categories(const struct backtest *b, struct buf *out)
 	}
 	if (n < 2 || b->a->csv)
 		return 0;
-	qsort(list, n, sizeof *list, by_category);
+	qsort_r(list, n, sizeof *list, by_category, b->names);
 	cli_table_column(&t, "found of each category", true);
 	for (uint32_t k = 0; k < n; k++)
 		cli_table_column(&t, list[k] ? intern_name(b->names, list[k]) : "(none)", false);
@@ -176,7 +174,8 @@ static int put_sweep(const struct backtest *b, struct buf *out)
 	if (touched > 1 || b->a->csv)
 		cli_table_column(&t, "detector", true);
 	metric_columns(b, &t);
-	cli_table_column(&t, b->a->csv ? "best" : "", true);
+	if (b->m.labels || b->a->csv)
+		cli_table_column(&t, b->a->csv ? "best" : "", true);
 	for (uint32_t d = 0; d < b->rows.n; d++) {
 		const char *name = b->rows.list[d].detector;
 		uint32_t best = best_run(b, name);
