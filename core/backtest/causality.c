@@ -159,8 +159,8 @@ static int32_t cut_option(struct cutting *c, const char *detector, const struct 
 					 strrchr(file, '/') ? strrchr(file, '/') + 1 : file);
 		if (!values[i])
 			return err_set(e, TW_E_FATAL, "memory is out");
-		if (copy_part(file, values[i], (uint64_t)((double)st.st_size * (double)c->part / (double)c->total),
-			      e) < 0)
+		if (copy_part(file, values[i], (uint64_t)((double)st.st_size * (double)c->part / (double)c->total), e) <
+		    0)
 			return e->code;
 		any = true;
 	}

@@ -61,8 +61,7 @@ static bool same_number(double a, double b)
 static bool same_words(const struct result *a, const struct found *x, const struct result *b, const struct found *y)
 {
 	return same_number(x->score, y->score) && x->severity == y->severity && x->reason_len == y->reason_len &&
-	       (!x->reason_len ||
-		!memcmp(a->reasons.data + x->reason, b->reasons.data + y->reason, x->reason_len));
+	       (!x->reason_len || !memcmp(a->reasons.data + x->reason, b->reasons.data + y->reason, x->reason_len));
 }
 
 static void note(struct changes *c, enum change_kind kind, const struct found *before, const struct found *after)

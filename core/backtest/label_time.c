@@ -103,7 +103,10 @@ static bool since_1970(struct tw_str t, int64_t *ret)
 			return false;
 	if (!i)
 		return false;
-	unit_at = v < INT64_C(100000000000) ? 0 : v < INT64_C(100000000000000) ? 1 : v < INT64_C(100000000000000000) ? 2 : 3;
+	unit_at = v < INT64_C(100000000000)         ? 0
+		  : v < INT64_C(100000000000000)    ? 1
+		  : v < INT64_C(100000000000000000) ? 2
+						    : 3;
 	unit = units[unit_at];
 	scale = unit;
 	if (i < t.len && t.s[i] == '.')
@@ -130,8 +133,8 @@ bool label_time(struct tw_str t, bool end, int64_t *ret)
 	c = (struct cursor_text){ t.s, t.s + t.len };
 	if (t.len < 10 || (t.s[4] != '-' && t.s[4] != '/' && t.s[4] != '.') || t.s[7] != t.s[4])
 		return since_1970(t, ret);
-	if (!digits(&c, 4, &year) || !skip(&c, t.s[4], t.s[4]) || !digits(&c, 2, &month) ||
-	    !skip(&c, t.s[4], t.s[4]) || !digits(&c, 2, &day) || !days_of(year, month, day, &days))
+	if (!digits(&c, 4, &year) || !skip(&c, t.s[4], t.s[4]) || !digits(&c, 2, &month) || !skip(&c, t.s[4], t.s[4]) ||
+	    !digits(&c, 2, &day) || !days_of(year, month, day, &days))
 		return false;
 	if (c.s < c.end && (!skip(&c, 'T', ' ') || !clock_of(&c, &clock) || !zone_of(&c, &zone) || c.s < c.end))
 		return false;

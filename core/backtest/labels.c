@@ -179,9 +179,9 @@ int32_t labels_read(struct labels *l, const char *path, const struct data_files 
 		text[b.len] = '\0';
 		if (b.len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
 			at = 3;
-		rc = text[at + strspn(text + at, " \t\r\n")] == '{' || text[at + strspn(text + at, " \t\r\n")] == '[' ?
-			     labels_json(&r, text + at, b.len - at, e) :
-			     labels_csv(&r, text + at, b.len - at, e);
+		rc = text[at + strspn(text + at, " \t\r\n")] == '{' || text[at + strspn(text + at, " \t\r\n")] == '['
+			     ? labels_json(&r, text + at, b.len - at, e)
+			     : labels_csv(&r, text + at, b.len - at, e);
 	}
 	buf_free(&b);
 	if (rc < 0)

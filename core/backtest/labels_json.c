@@ -65,8 +65,8 @@ static int32_t add_window(struct label_reader *r, const char *file, const json_t
 		row.from = text_of(w, room[0]);
 	}
 	if (!row.from.len)
-		return err_set(e, TW_E_DATA, "%s: '%s': expected windows such as [\"from\", \"to\"], or moments", r->path,
-			       file);
+		return err_set(e, TW_E_DATA, "%s: '%s': expected windows such as [\"from\", \"to\"], or moments",
+			       r->path, file);
 	rc = labels_add(r, &row, 0, e);
 	return rc < 0 ? rc : TW_OK;
 }
@@ -78,14 +78,13 @@ static int32_t add_files(struct label_reader *r, json_t *root, struct tw_err *e)
 	size_t i;
 	int32_t rc = TW_OK;
 
-	json_object_foreach(root, file, list) {
+	json_object_foreach(root, file, list)
+	{
 		if (!json_is_array(list))
 			return err_set(e, TW_E_DATA,
 				       "%s: '%s': expected a list of windows; or a list of objects with from and to",
 				       r->path, file);
-		json_array_foreach(list, i, w)
-			if (rc == TW_OK)
-				rc = add_window(r, file, w, e);
+		json_array_foreach(list, i, w) if (rc == TW_OK) rc = add_window(r, file, w, e);
 	}
 	return rc;
 }
@@ -96,7 +95,8 @@ static int32_t add_list(struct label_reader *r, json_t *root, struct tw_err *e)
 	json_t *o;
 	int32_t rc = TW_OK;
 
-	json_array_foreach(root, i, o) {
+	json_array_foreach(root, i, o)
+	{
 		if (!json_is_object(o))
 			return err_set(e, TW_E_DATA, "%s: entry %zu is no object with from and to", r->path, i + 1);
 		if (rc == TW_OK)
@@ -118,8 +118,8 @@ static int32_t add_lines(struct label_reader *r, const char *text, size_t len, s
 		line++;
 		if (n && memchr(text + at, '{', n)) {
 			o = json_loadb(text + at, n, 0, &why);
-			rc = o ? add_object(r, o, line, e) :
-				 err_set(e, TW_E_DATA, "%s:%u: no JSON: %s", r->path, line, why.text);
+			rc = o ? add_object(r, o, line, e)
+			       : err_set(e, TW_E_DATA, "%s:%u: no JSON: %s", r->path, line, why.text);
 			json_decref(o);
 		}
 		at += n + 1;

@@ -71,7 +71,8 @@ static bool add_alert(struct result *r, const struct tw_event *ev, struct intern
 		return true;
 	}
 	r->alerts = list;
-	if (!digest_of(ev, names, room, &f.digest) || buf_add(&r->reasons, a->reason.s ? a->reason.s : "", a->reason.len))
+	if (!digest_of(ev, names, room, &f.digest) ||
+	    buf_add(&r->reasons, a->reason.s ? a->reason.s : "", a->reason.len))
 		return false;
 	r->alerts[r->n_alerts++] = f;
 	return true;

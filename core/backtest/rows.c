@@ -46,10 +46,7 @@ int32_t rows_make(struct rows *rows, const struct result *r, const struct outcom
 	}
 	if (rc == TW_OK && o->n_detectors > 1) {
 		struct row *all = &list[o->n_detectors];
-		*all = (struct row){ .detector = "",
-				     .events = o->events,
-				     .busy_ns = busy,
-				     .ns = per_event(busy, o) };
+		*all = (struct row){ .detector = "", .events = o->events, .busy_ns = busy, .ns = per_event(busy, o) };
 		rc = score_metrics(r, m, 0, NULL, 0, &all->m, e);
 	}
 	if (rc < 0) {

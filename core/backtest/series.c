@@ -10,12 +10,12 @@
 
 struct gathering {
 	struct intern *names;
-	struct series *list;        /* all of them, while gathering */
+	struct series *list; /* all of them, while gathering */
 	uint32_t n, cap;
-	uint32_t *of[2];            /* by name: 1 + place in list, for symbols and for accounts */
+	uint32_t *of[2]; /* by name: 1 + place in list, for symbols and for accounts */
 	uint32_t cap_of[2];
-	double *sum;                /* of an account's deals, by place in the list */
-	bool second;                /* walk */
+	double *sum; /* of an account's deals, by place in the list */
+	bool second; /* walk */
 	bool memory_out;
 };
 

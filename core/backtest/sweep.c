@@ -66,8 +66,9 @@ static const char *print_decimal(struct arena *a, const struct decimal *d, const
 	part = whole % one;
 	if (!scale)
 		return arena_printf(a, "%" PRId64 "%.*s", whole, (int)unit_len, unit);
-	return arena_printf(a, "%s%" PRId64 ".%0*" PRId64 "%.*s", whole < 0 ? "-" : "", (whole < 0 ? -whole : whole) / one,
-			    (int)scale, part < 0 ? -part : part, (int)unit_len, unit);
+	return arena_printf(a, "%s%" PRId64 ".%0*" PRId64 "%.*s", whole < 0 ? "-" : "",
+			    (whole < 0 ? -whole : whole) / one, (int)scale, part < 0 ? -part : part, (int)unit_len,
+			    unit);
 }
 
 static bool same_unit(const struct decimal *d, const struct decimal *hi)
@@ -237,9 +238,10 @@ static int32_t bind_axis(struct sweep *s, struct sweep_axis *x, const struct gra
 	if (!x->n_detectors)
 		return not_there(s, x, g, e);
 	if (!x->detector && x->n_detectors > 1)
-		return err_set(e, TW_E_CONFIG,
-			       "--sweep: %u detectors have an option '%s': say which with %s.%s=..., or *.%s=... for all",
-			       x->n_detectors, x->option, x->detectors[0], x->option, x->option);
+		return err_set(
+			e, TW_E_CONFIG,
+			"--sweep: %u detectors have an option '%s': say which with %s.%s=..., or *.%s=... for all",
+			x->n_detectors, x->option, x->detectors[0], x->option, x->option);
 	return TW_OK;
 }
 
@@ -295,7 +297,8 @@ const char *sweep_text(struct sweep *s, uint32_t run)
 	const char *text = "";
 
 	for (uint32_t i = 0; i < s->n && text; i++)
-		text = arena_printf(&s->arena, "%s%s%s=%s", text, i ? " " : "", s->axes[i].name, sweep_value(s, run, i));
+		text = arena_printf(&s->arena, "%s%s%s=%s", text, i ? " " : "", s->axes[i].name,
+				    sweep_value(s, run, i));
 	return text ? text : "";
 }
 

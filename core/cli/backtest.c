@@ -41,7 +41,8 @@ static const struct cli_option options[] = {
 
 int backtest_fail(int32_t rc, const struct tw_err *e)
 {
-	return cli_fail(rc == TW_E_CONFIG || rc == TW_E_DATA ? CLI_USAGE : cli_store_code(rc), "backtest", "%s", e->msg);
+	return cli_fail(rc == TW_E_CONFIG || rc == TW_E_DATA ? CLI_USAGE : cli_store_code(rc), "backtest", "%s",
+			e->msg);
 }
 
 int backtest_plan(struct backtest *b, const struct variant *v, struct variant_plan *ret)
@@ -74,8 +75,9 @@ int backtest_fleet(struct backtest *b, struct fleet *f)
 	rc = fleet_run(f, &e);
 	if (rc == FLEET_INTERRUPTED)
 		return cli_fail(CLI_GAVE_UP, "backtest", "interrupted");
-	return rc == TW_OK ? CLI_GO : rc == TW_E_IO ? cli_fail(CLI_GAVE_UP, "backtest", "%s", e.msg) :
-						      backtest_fail(rc, &e);
+	return rc == TW_OK     ? CLI_GO
+	       : rc == TW_E_IO ? cli_fail(CLI_GAVE_UP, "backtest", "%s", e.msg)
+			       : backtest_fail(rc, &e);
 }
 
 /* ---- before anything runs ---- */
@@ -151,10 +153,12 @@ static int prepare(struct backtest *b)
 	struct tw_err e = { 0 };
 	int32_t rc;
 
-	b->base_variant = (struct variant){ .paths = paths->n ? paths->items : usual, .n_paths = paths->n ? paths->n : 1 };
+	b->base_variant =
+		(struct variant){ .paths = paths->n ? paths->items : usual, .n_paths = paths->n ? paths->n : 1 };
 	b->plugins = plugins_new(NULL);
 	b->names = intern_new(4000000);
-	if (!b->plugins || !b->names || config_load(&b->config, b->base_variant.paths, b->base_variant.n_paths, &report) < 0)
+	if (!b->plugins || !b->names ||
+	    config_load(&b->config, b->base_variant.paths, b->base_variant.n_paths, &report) < 0)
 		return cli_fail(CLI_USAGE, "backtest", "memory is out");
 	if (report.errors)
 		report_print(&report, stderr);
@@ -287,16 +291,16 @@ static int misuse(const struct backtest_args *a)
 	if (a->tolerance < 0 || a->episode < 0)
 		return cli_misuse(&verb_backtest, "--tolerance and --episode take times that are not negative");
 	if (a->dir && store_exists(a->dir))
-		return cli_fail(CLI_USAGE, "backtest", "'%s' holds a store already; a backtest wants a new folder", a->dir);
+		return cli_fail(CLI_USAGE, "backtest", "'%s' holds a store already; a backtest wants a new folder",
+				a->dir);
 	return CLI_GO;
 }
 
 static int run(int argc, char **argv)
 {
-	struct backtest_args a = { .episode = 300 * INT64_C(1000000000),
-				   .prefixes = 10,
-				   .seed = 1,
-				   .log = { .level = TW_LOG_WARN } };
+	struct backtest_args a = {
+		.episode = 300 * INT64_C(1000000000), .prefixes = 10, .seed = 1, .log = { .level = TW_LOG_WARN }
+	};
 	struct backtest b = { .a = &a };
 	int code = cli_parse(&verb_backtest, &argc, argv, &a, DATA_FILES_MAX);
 	const char **data;
@@ -336,7 +340,8 @@ const struct verb verb_backtest = {
 	"-c PATH [--data ...] [--labels FILE] --report out.html",
 	run,
 	options,
-	"Runs the pipeline without its sinks, with the files of --data in the place of its sources, and prints for each "
+	"Runs the pipeline without its sinks, with the files of --data in the place of its sources, and prints for "
+	"each "
 	"detector alerts, precision, recall, F1, PR-AUC, delay and ns per event. Precision counts episodes, and alerts "
 	"beside them; recall counts labels with an alert inside. Without --data the pipeline's own files are read, "
 	"without --labels the label events among the data are the truth. Ends with code 1 when --causality finds "

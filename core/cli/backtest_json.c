@@ -90,8 +90,8 @@ json_t *backtest_found_json(const struct backtest *b, const struct result *r, co
 						  text(intern_name(b->names, ids[i]), intern_len(b->names, ids[i])));
 	rc |= json_object_set_new(o, "severity", json_string(severities[f->severity < 6 ? f->severity : 0]));
 	rc |= json_object_set_new(o, "score", number(f->score));
-	rc |= json_object_set_new(o, "reason",
-				  text(r->reasons.data ? (const char *)r->reasons.data + f->reason : "", f->reason_len));
+	rc |= json_object_set_new(
+		o, "reason", text(r->reasons.data ? (const char *)r->reasons.data + f->reason : "", f->reason_len));
 	if (rc == 0)
 		return o;
 	json_decref(o);

@@ -240,15 +240,16 @@ static int put_compare(const struct backtest *b, struct buf *out)
 		rc = put_change(b, out, &c->list[i]);
 	if (c->n > CHANGES_SHOWN)
 		rc |= buf_addf(out, "... and %u more; --json has all of them\n", c->n - CHANGES_SHOWN);
-	return rc | buf_addf(out, "%" PRIu64 " alerts appear, %" PRIu64 " disappear, %" PRIu64 " change, %" PRIu64
-				  " are the same\n",
+	return rc | buf_addf(out,
+			     "%" PRIu64 " alerts appear, %" PRIu64 " disappear, %" PRIu64 " change, %" PRIu64
+			     " are the same\n",
 			     c->kinds[CHANGE_APPEARS], c->kinds[CHANGE_DISAPPEARS], c->kinds[CHANGE_CHANGES], c->same);
 }
 
 static int put_changes_csv(const struct backtest *b, struct buf *out)
 {
-	static const char *const heads[] = { "change",    "ts",           "detector",  "type",
-					     "symbol",    "account",      "score_before", "score_after" };
+	static const char *const heads[] = { "change", "ts",      "detector",     "type",
+					     "symbol", "account", "score_before", "score_after" };
 	struct cli_table t = { 0 };
 
 	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
@@ -297,8 +298,8 @@ static int put_causality(const struct backtest *b, struct buf *out)
 				", one event at a time)\n",
 				b->prefixes, b->a->seed);
 	rc = buf_addf(out,
-		      "\ncausality: LOOK-AHEAD: %u of %u prefixes gave other alerts than the whole data. In the first %" PRIu64
-		      " events %" PRIu64 " differ, the first of them:\n",
+		      "\ncausality: LOOK-AHEAD: %u of %u prefixes gave other alerts than the whole data. In the first "
+		      "%" PRIu64 " events %" PRIu64 " differ, the first of them:\n",
 		      b->faults, b->prefixes, b->fault.until, b->fault.wrong);
 	return rc | put_fault(b, out, "all data:", &b->result, b->fault.whole) |
 	       put_fault(b, out, "prefix:", b->fault.of_prefix, b->fault.prefix);
@@ -329,9 +330,9 @@ int backtest_print(struct backtest *b)
 	int code = CLI_GO, rc = 0;
 
 	if (b->a->csv) {
-		rc = b->compared   ? put_changes_csv(b, &out) :
-		     b->sweep.runs ? put_sweep(b, &out) :
-				     put_detectors(b, &b->rows, &out);
+		rc = b->compared     ? put_changes_csv(b, &out)
+		     : b->sweep.runs ? put_sweep(b, &out)
+				     : put_detectors(b, &b->rows, &out);
 	} else {
 		if (!b->a->log.quiet)
 			rc = put_head(b, &out);
@@ -362,7 +363,8 @@ void backtest_complain(const struct backtest *b)
 	size_t at = 0;
 
 	if (b->result.dropped)
-		fprintf(stderr, "tapewatch backtest: %" PRIu64 " alerts or scores beyond the limits are not in the figures\n",
+		fprintf(stderr,
+			"tapewatch backtest: %" PRIu64 " alerts or scores beyond the limits are not in the figures\n",
 			b->result.dropped);
 	for (uint32_t i = 0; i < b->outcome->n_detectors; i++)
 		if (b->outcome->detectors[i].errors)

@@ -29,7 +29,7 @@ __asm__(".pushsection .rodata\n"
 /* A script's text ends at "</script" wherever that stands; inside JSON a < is only ever part of a text. */
 static int put_json(struct buf *out, const json_t *v)
 {
-	char *dump = json_dumps(v, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(12));
+	char *dump = json_dumps(v, JSON_COMPACT | JSON_SORT_KEYS);
 	int rc = dump ? 0 : -1;
 
 	for (const char *p = dump; p && rc == 0;) {
@@ -135,8 +135,8 @@ static json_t *alerts_json(const struct backtest *b)
 		json_t *o = backtest_found_json(b, r, f);
 		int rc = json_object_set_new(o, "ms", json_real(ms(f->ts)));
 		if (b->m.labels)
-			rc |= json_object_set_new(o, "inside",
-						  json_boolean(score_inside(&b->m, f->ts, f->symbol, f->account, NULL)));
+			rc |= json_object_set_new(
+				o, "inside", json_boolean(score_inside(&b->m, f->ts, f->symbol, f->account, NULL)));
 		rc |= json_array_append_new(list, o);
 		if (rc != 0) {
 			json_decref(list);
@@ -236,8 +236,8 @@ int backtest_report(struct backtest *b)
 
 	if (rc < 0)
 		return backtest_fail(rc, &e);
-	code = put_data(b, &series, &data) == 0 ? write_page(b->a->report, &data) :
-						  cli_fail(CLI_USAGE, "backtest", "memory is out");
+	code = put_data(b, &series, &data) == 0 ? write_page(b->a->report, &data)
+						: cli_fail(CLI_USAGE, "backtest", "memory is out");
 	series_free(&series);
 	buf_free(&data);
 	return code;

@@ -81,10 +81,9 @@ static int32_t sweep_done(void *arg, uint32_t i, const char *dir, struct tw_err 
 int backtest_sweep(struct backtest *b)
 {
 	struct job *jobs = calloc(b->sweep.runs, sizeof *jobs);
-	struct fleet f = { .jobs = jobs,
-			   .n = b->sweep.runs,
-			   .progress = cli_wants_progress(&b->a->log),
-			   .done = sweep_done };
+	struct fleet f = {
+		.jobs = jobs, .n = b->sweep.runs, .progress = cli_wants_progress(&b->a->log), .done = sweep_done
+	};
 	struct sweep_arg arg = { b, &f };
 	bool ok = jobs != NULL;
 	int code;
