@@ -90,7 +90,7 @@ int32_t labels_add(struct label_reader *r, const struct label_row *row, uint32_t
 	char where[64];
 
 	where_text(where, line);
-	if (row->file.len && subject_of_file(r, row->file, &one.symbol) != TW_OK)
+	if (row->file.len && !one.symbol && !one.account && subject_of_file(r, row->file, &one.symbol) != TW_OK)
 		return TW_AGAIN;
 	if (!label_time(row->from, false, &one.from))
 		return err_set(e, TW_E_DATA,

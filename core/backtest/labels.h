@@ -23,7 +23,10 @@
  *
  * A file is matched by the end of its path, or its last part. When there is one data file the label is about everybody;
  * when there are more it is about the symbol that is the file's name up to its first dot. Labels of files that are not
- * among the data are counted in left_out.
+ * among the data are counted in left_out. A row that names a symbol or an account is about that, whatever its file.
+ *
+ * A label that nothing in the data could find is no label of it: its symbol or account does not occur, or not while the
+ * label lasts. Such labels are counted in outside.
  */
 #ifndef BACKTEST_LABELS_H
 #define BACKTEST_LABELS_H
@@ -43,7 +46,7 @@ struct labels {
 	struct label *list; /* by from, then as they came */
 	uint32_t n, cap;
 	int64_t longest;    /* to - from of the longest */
-	uint64_t left_out;
+	uint64_t left_out, outside;
 	bool by_file;       /* some are about files, of several */
 };
 
@@ -57,6 +60,8 @@ int32_t labels_read(struct labels *, const char *path, const struct data_files *
                     struct tw_err *);
 /* The label events of a tape that are about a stretch of time, with the verdict "abuse" or none. */
 int32_t labels_tape(struct labels *, struct store *, struct intern *names, struct tw_err *);
+/* Take away the labels that lie outside of what the tape holds. TW_OK, or negative with a sentence. */
+int32_t labels_within(struct labels *, const char *tape, int64_t tolerance, struct intern *names, struct tw_err *);
 void labels_free(struct labels *);
 
 /* ---- between the files of this subject ---- */

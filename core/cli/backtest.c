@@ -209,6 +209,8 @@ static int32_t look_at_tape(struct backtest *b, struct tw_err *e)
 		b->label_origin = "the data";
 		b->m.labels = &b->labels;
 	}
+	if (rc == TW_OK && b->labels.n)
+		rc = labels_within(&b->labels, b->tape, b->m.tolerance, b->names, e);
 	return rc;
 }
 

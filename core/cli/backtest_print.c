@@ -321,6 +321,8 @@ static int put_head(const struct backtest *b, struct buf *out)
 			       tolerance, stretch);
 	if (b->labels.left_out)
 		rc |= buf_addf(out, "; %" PRIu64 " labels are about other files", b->labels.left_out);
+	if (b->labels.outside)
+		rc |= buf_addf(out, "; %" PRIu64 " labels lie outside of the data", b->labels.outside);
 	return rc | buf_addf(out, "\n\n");
 }
 
@@ -362,6 +364,11 @@ void backtest_complain(const struct backtest *b)
 	struct dead_letter d;
 	size_t at = 0;
 
+	if (b->m.labels && !b->labels.n)
+		fprintf(stderr,
+			"tapewatch backtest: no label is about this data: %" PRIu64 " name other files, %" PRIu64
+			" lie outside of its symbols, accounts and times\n",
+			b->labels.left_out, b->labels.outside);
 	if (b->result.dropped)
 		fprintf(stderr,
 			"tapewatch backtest: %" PRIu64 " alerts or scores beyond the limits are not in the figures\n",

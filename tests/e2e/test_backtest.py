@@ -303,9 +303,26 @@ def test_all_forms_of_labels_say_the_same(case):
         assert same(labelled(case, name, text)["detectors"][0]) == same(expected), name
 
 
-def test_labels_of_somebody_else_do_not_count(case):
-    out = labelled(case, "other.csv", "from,to,symbol\n" + f"{clock(0)},{clock(3999)},Y\n")
+def test_labels_of_what_is_not_in_the_data_do_not_count(case):
+    rows = [f"{clock(0)},{clock(3999)},Y,", f"{clock(0)},{clock(3999)},X,A", f"{clock(4000)},{clock(4100)},X,",
+            "2025-12-31,2026-01-04,X,", f"{clock(3999)},{clock(4100)},X,"]
+    out = labelled(case, "other.csv", "from,to,symbol,account\n" + "\n".join(rows) + "\n")
+    assert (out["labels"], out["labels_outside"]) == (1, 4)
     assert out["detectors"][0]["alerts_inside"] == 0 and out["detectors"][0]["recall"] == 0
+    case.write("nobody.csv", "from,to,symbol\n" + rows[0] + "\n")
+    done = backtest(case, "--data", "data.csv", "--labels", "nobody.csv")
+    assert "no label is about this data" in done.stderr
+
+
+def test_a_label_of_another_symbol_finds_nothing(case):
+    config = json.loads(json.dumps(PIPELINE))
+    config["sources"]["series"].update(columns=["ts", "value", "symbol"])
+    case.write("two.csv", "".join(f"{clock(i)},{v!r},X\n{clock(i)},1,Y\n" for i, v in enumerate(case.values.tolist())))
+    case.write("y.csv", "from,to,symbol\n" + f"{clock(0)},{clock(3999)},Y\n")
+    case.configure(config)
+    row = report(case, "--data", "two.csv", "--labels", "y.csv")["detectors"][0]
+    assert row["alerts"] == len(alerts_of(case.values, 3)) and row["alerts_inside"] == 0
+    assert (row["labels"], row["labels_found"], row["pr_auc"]) == (1, 0, 0)
 
 
 def test_a_target_is_what_recall_is_about(case):
