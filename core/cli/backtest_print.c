@@ -246,6 +246,14 @@ static int put_compare(const struct backtest *b, struct buf *out)
 			     c->kinds[CHANGE_APPEARS], c->kinds[CHANGE_DISAPPEARS], c->kinds[CHANGE_CHANGES], c->same);
 }
 
+static void score_cell(struct cli_table *t, const struct found *f)
+{
+	if (f)
+		cli_table_cell(t, "%.17g", f->score);
+	else
+		cli_table_cell(t, "%s", "");
+}
+
 static int put_changes_csv(const struct backtest *b, struct buf *out)
 {
 	static const char *const heads[] = { "change", "ts",      "detector",     "type",
@@ -267,8 +275,8 @@ static int put_changes_csv(const struct backtest *b, struct buf *out)
 		cli_table_cell(&t, "%s", intern_name(b->names, f->type));
 		cli_table_cell(&t, "%s", intern_name(b->names, f->symbol));
 		cli_table_cell(&t, "%s", intern_name(b->names, f->account));
-		cli_table_cell(&t, c->before ? "%.17g" : "", c->before ? c->before->score : 0);
-		cli_table_cell(&t, c->after ? "%.17g" : "", c->after ? c->after->score : 0);
+		score_cell(&t, c->before);
+		score_cell(&t, c->after);
 	}
 	return put_table(b, &t, out);
 }
