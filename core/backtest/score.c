@@ -139,8 +139,9 @@ static void count_labels(struct tally *t, struct metrics *ret)
 	}
 	ret->found = found;
 	if (found) {
+		uint32_t below = (found - 1) / 2, above = found / 2;
 		qsort(t->first, found, sizeof *t->first, by_value);
-		ret->delay = ((double)t->first[(found - 1) / 2] + (double)t->first[found / 2]) / 2e9;
+		ret->delay = ((double)t->first[below] + (double)t->first[above]) / 2e9;
 	}
 	ret->recall = ratio(found, ret->labels);
 }

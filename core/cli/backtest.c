@@ -47,7 +47,7 @@ int backtest_fail(int32_t rc, const struct tw_err *e)
 
 int backtest_plan(struct backtest *b, const struct variant *v, struct variant_plan *ret)
 {
-	struct variant_plan plan;
+	struct variant_plan plan = { 0 };
 	struct report report = { 0 };
 	int32_t rc = variant_plan(&plan, v, b->plugins, &report);
 
@@ -75,9 +75,9 @@ int backtest_fleet(struct backtest *b, struct fleet *f)
 	rc = fleet_run(f, &e);
 	if (rc == FLEET_INTERRUPTED)
 		return cli_fail(CLI_GAVE_UP, "backtest", "interrupted");
-	return rc == TW_OK     ? CLI_GO
-	       : rc == TW_E_IO ? cli_fail(CLI_GAVE_UP, "backtest", "%s", e.msg)
-			       : backtest_fail(rc, &e);
+	return rc == TW_OK                         ? CLI_GO
+	       : rc == TW_E_IO || rc == TW_E_FATAL ? cli_fail(CLI_GAVE_UP, "backtest", "%s", e.msg)
+						   : backtest_fail(rc, &e);
 }
 
 /* ---- before anything runs ---- */
@@ -125,7 +125,7 @@ static int check_sources(const struct backtest *b, const struct graph *g)
 
 static int check_plan(struct backtest *b)
 {
-	struct variant_plan plan;
+	struct variant_plan plan = { 0 };
 	struct tw_err e = { 0 };
 	int32_t rc;
 	int code = backtest_plan(b, &b->base_variant, &plan);
@@ -178,7 +178,7 @@ static int prepare(struct backtest *b)
 			(void)err_prefix(&e, "--labels");
 	}
 	if (rc < 0)
-		return backtest_fail(rc == TW_E_IO ? TW_E_CONFIG : rc, &e);
+		return backtest_fail(rc == TW_E_IO || rc == TW_E_FATAL ? TW_E_CONFIG : rc, &e);
 	if (b->labels.by_file)
 		data_name_by_file(&b->data, &b->config);
 	b->base_variant.edits = b->data.edits;

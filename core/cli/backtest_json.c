@@ -176,7 +176,7 @@ json_t *backtest_json(const struct backtest *b)
 	rc |= json_object_set_new(o, "left_out", json_integer((json_int_t)b->outcome->skipped));
 	rc |= json_object_set_new(o, "labels", b->m.labels ? json_integer(b->labels.n) : json_null());
 	rc |= json_object_set_new(o, "labels_outside",
-				  json_integer((json_int_t)(b->labels.outside + b->labels.left_out)));
+				  json_integer((json_int_t)b->labels.outside + (json_int_t)b->labels.left_out));
 	rc |= json_object_set_new(o, "tolerance_ns", json_integer(b->m.tolerance));
 	rc |= json_object_set_new(o, "episode_ns", json_integer(b->m.episode));
 	rc |= json_object_set_new(o, "detectors", rows_json(b, &b->rows));

@@ -220,12 +220,16 @@ static int put_change(const struct backtest *b, struct buf *out, const struct ch
 {
 	static const char *const marks[] = { "+", "-", "~" };
 	const struct found *f = c->after ? c->after : c->before;
-	int rc = buf_addf(out, "%s ", marks[c->kind]) | put_subject(b, out, f);
+	int rc;
 
-	if (c->kind == CHANGE_CHANGES && c->before->score != c->after->score)
+	if (!c->before && !c->after)
+		return 0;
+	rc = buf_addf(out, "%s ", marks[c->kind]) | put_subject(b, out, f);
+
+	if (c->before && c->after && c->before->score != c->after->score)
 		rc |= buf_addf(out, "  score %.6g -> %.6g", c->before->score, c->after->score);
 	rc |= buf_addf(out, "  ");
-	if (c->kind == CHANGE_CHANGES)
+	if (c->before && c->after)
 		rc |= put_reason(out, &b->result, c->before) | buf_addf(out, "  ->  ");
 	return rc | put_reason(out, c->after ? &b->other : &b->result, f) | buf_addf(out, "\n");
 }

@@ -54,24 +54,29 @@ static json_t *name_json(const struct backtest *b, uint32_t id)
 
 static double ms(int64_t ts)
 {
-	return (double)(ts / 1000) / 1000;
+	int64_t us = ts / 1000;
+
+	return (double)us / 1000;
 }
 
 /* ---- lines ---- */
 
-static int put_number(struct buf *out, double v)
-{
-	return isfinite(v) ? buf_addf(out, "%.8g,", v) : buf_addf(out, "null,");
-}
-
-static int put_list(struct buf *out, const char *name, const double *v, const int64_t *at, uint32_t n)
+static int put_values(struct buf *out, const char *name, const double *v, uint32_t n)
 {
 	int rc = buf_addf(out, ",\"%s\":[", name);
 
 	for (uint32_t i = 0; i < n && rc == 0; i++)
-		rc = at ? buf_addf(out, "%.3f,", ms(at[i])) : put_number(out, v[i]);
-	if (n)
-		out->len--; /* the last comma */
+		rc = (i ? buf_addf(out, ",") : 0) |
+		     (isfinite(v[i]) ? buf_addf(out, "%.8g", v[i]) : buf_addf(out, "null"));
+	return rc | buf_addf(out, "]");
+}
+
+static int put_times(struct buf *out, const char *name, const int64_t *at, uint32_t n)
+{
+	int rc = buf_addf(out, ",\"%s\":[", name);
+
+	for (uint32_t i = 0; i < n && rc == 0; i++)
+		rc = buf_addf(out, "%s%.3f", i ? "," : "", ms(at[i]));
 	return rc | buf_addf(out, "]");
 }
 
@@ -84,10 +89,10 @@ static int put_series(const struct backtest *b, struct buf *out, const struct se
 	rc |= buf_addf(out, ",\"account\":%s,\"events\":%" PRIu64 ",\"alerts\":%" PRIu64 ",\"from\":%.3f,\"to\":%.3f",
 		       s->account ? "true" : "false", s->events, s->alerts, ms(s->from), ms(s->to));
 	if (s->points)
-		rc |= put_list(out, "at", NULL, s->at, s->n);
-	rc |= put_list(out, "low", s->low, NULL, s->n);
+		rc |= put_times(out, "at", s->at, s->n);
+	rc |= put_values(out, "low", s->low, s->n);
 	if (memcmp(s->low, s->high, s->n * sizeof *s->low) != 0)
-		rc |= put_list(out, "high", s->high, NULL, s->n);
+		rc |= put_values(out, "high", s->high, s->n);
 	return rc | buf_addf(out, "}");
 }
 

@@ -157,26 +157,23 @@ static int prefix_variant(struct backtest *b, uint32_t i, uint64_t until, struct
 
 int backtest_causality(struct backtest *b)
 {
-	uint64_t *untils = calloc(b->a->prefixes, sizeof *untils);
-	struct job *jobs = calloc(b->a->prefixes, sizeof *jobs);
+	uint64_t *untils = arena_alloc(&b->arena, b->a->prefixes * sizeof *untils);
+	struct job *jobs = arena_alloc(&b->arena, b->a->prefixes * sizeof *jobs);
 	struct prefix_arg arg = { b, untils };
 	struct fleet f = { .jobs = jobs, .progress = cli_wants_progress(&b->a->log), .done = prefix_done, .arg = &arg };
-	int code = untils && jobs ? CLI_GO : memory();
+	int code = CLI_GO;
 
-	if (code == CLI_GO) {
-		f.n = causality_prefixes(untils, (uint32_t)b->a->prefixes, b->last_seq, b->a->seed, &b->result);
-		b->prefixes = f.n;
-	}
+	if (!untils || !jobs)
+		return memory();
+	f.n = causality_prefixes(untils, (uint32_t)b->a->prefixes, b->last_seq, b->a->seed, &b->result);
+	b->prefixes = f.n;
 	for (uint32_t i = 0; i < f.n && code == CLI_GO; i++) {
 		jobs[i].what = arena_printf(&b->arena, "the first %" PRIu64 " events", untils[i]);
 		code = prefix_variant(b, i, untils[i], &jobs[i].variant);
 	}
 	if (code == CLI_GO)
 		code = backtest_fleet(b, &f);
-	if (jobs)
-		fleet_free(&f);
-	free(jobs);
-	free(untils);
+	fleet_free(&f);
 	return code;
 }
 

@@ -21,14 +21,18 @@ void cli_table_row(struct cli_table *t, bool strong)
 {
 	if (t->rows == t->cap) {
 		uint32_t cap = t->cap ? 2 * t->cap : 32;
-		const char **cells = realloc(t->cells, (size_t)cap * CLI_TABLE_COLUMNS * sizeof *cells);
-		bool *marks = realloc(t->strong, cap * sizeof *marks);
-		t->cells = cells ? cells : t->cells;
-		t->strong = marks ? marks : t->strong;
-		if (!cells || !marks) {
+		void *more = realloc(t->cells, (size_t)cap * CLI_TABLE_COLUMNS * sizeof *t->cells);
+		if (more)
+			t->cells = more;
+		else
 			t->memory_out = true;
+		more = realloc(t->strong, cap * sizeof *t->strong);
+		if (more)
+			t->strong = more;
+		else
+			t->memory_out = true;
+		if (t->memory_out)
 			return;
-		}
 		t->cap = cap;
 	}
 	for (uint32_t i = 0; i < CLI_TABLE_COLUMNS; i++)

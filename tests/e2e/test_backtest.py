@@ -5,6 +5,8 @@ import io
 import json
 import os
 import pathlib
+import signal
+import subprocess
 
 import numpy as np
 import pytest
@@ -431,3 +433,27 @@ def test_the_windows_of_nab(data, pipeline):
     row = out["detectors"][0]
     assert (row["alerts"], row["alerts_inside"], row["labels"], row["labels_found"]) == (alerts, inside, total, found)
     assert alerts > 50 and 0 < found
+
+
+# ---- ends that are none -----------------------------------------------------------------------------------------
+
+def test_a_detector_that_crashes_is_named_with_the_values_it_crashed_on(case):
+    case.configure({"sources": PIPELINE["sources"],
+                    "detectors": {"frail": {"plugin": "poison_detector", "inputs": ["series"], "mark": 7}}})
+    case.write("killer.csv", "timestamp,value\n" + "".join(f"{clock(i)},{i + 600}\n" for i in range(100)))
+    assert backtest(case, "--data", "killer.csv").stderr == ""  # and no bar where there is no terminal
+    done = backtest(case, "--data", "killer.csv", "--sweep", "mark=5,666", code=3)
+    assert "mark=666: died of signal" in done.stderr and "mark=5:" not in done.stderr
+
+
+def test_an_interrupt_leaves_nothing_behind(case, tmp_path_factory):
+    temporary = tmp_path_factory.mktemp("temporary")
+    process = subprocess.Popen([kit.BIN, "backtest", "-c", "c.yaml", "--data", "data.csv", "--sweep",
+                                "threshold=1..900:1"], cwd=case.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, env={**os.environ, **ENV, "TMPDIR": str(temporary)})
+    running = lambda: any(p.name.isdigit() for d in temporary.iterdir() for p in d.iterdir())
+    assert kit.wait_for(lambda: running() if process.poll() is None else True, process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 3 and "interrupted" in err and out == ""
+    assert list(temporary.iterdir()) == []
