@@ -49,6 +49,11 @@ static int64_t real_mono(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+static int64_t real_thread_cpu(void)
+{
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 static int real_random(void *buf, size_t n)
 {
 	unsigned char *p = buf;
@@ -115,6 +120,7 @@ const struct os os_real = {
 	.stat = real_stat,
 	.wall = real_wall,
 	.mono = real_mono,
+	.thread_cpu = real_thread_cpu,
 	.random = real_random,
 	.pause = real_pause,
 	.datagram = real_datagram,
