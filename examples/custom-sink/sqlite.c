@@ -31,7 +31,8 @@ static const char insert[] = "INSERT OR IGNORE INTO alerts VALUES (?,?,?,?,?,?,?
 /* Which of the host's answers fits: wait, try again with a new connection, or give up on this record. */
 static int32_t fail(const struct sqlite *s, int rc, const char *doing, struct tw_err *e)
 {
-	snprintf(e->msg, sizeof e->msg, "%s: %s: %s", s->path, doing, s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc));
+	snprintf(e->msg, sizeof e->msg, "%s: %s: %s", s->path, doing,
+		 s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc));
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
@@ -85,7 +86,8 @@ static void bind_text(sqlite3_stmt *st, int i, struct tw_str s)
 	sqlite3_bind_text(st, i, s.s, (int)s.len, SQLITE_STATIC); /* NULL when absent */
 }
 
-static int32_t sink_write(void *self, const struct tw_event *const *records, uint32_t n, uint32_t *done, struct tw_err *e)
+static int32_t sink_write(void *self, const struct tw_event *const *records, uint32_t n, uint32_t *done,
+			  struct tw_err *e)
 {
 	struct sqlite *s = self;
 
