@@ -170,7 +170,8 @@ def test_the_pipeline_of_two_files(example):
     assert {a["detector"] for a in alerts} == {"spikes", "washes"}
     # the second run appends to the same file
     lines = kit.json_lines(e.path("alerts.jsonl").read_text())
-    assert kit.without_tape(lines[:len(alerts)]) == kit.without_tape(alerts)
+    assert [(a["id"], a["score"], a["reason"]) for a in lines[:len(alerts)]] == \
+        [(a["id"], a["score"], a["reason"]) for a in alerts]
     one = "\n".join(e.path(f"conf.d/{name}").read_text() for name in ("10-sources.yaml", "20-detectors.yaml"))
     e.write("one.yaml", one)
     e.sh("tapewatch run -q -c one.yaml -d one")
