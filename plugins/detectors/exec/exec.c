@@ -147,15 +147,16 @@ static char **make_env(void)
 	while (environ[n])
 		n++;
 	find_module(module);
-	env = calloc(n + 3, sizeof *env);
+	env = calloc(n + 4, sizeof *env);
 	len = strlen(module) + (old ? strlen(old) : 0) + sizeof "PYTHONPATH=:";
 	if (!env || !(env[0] = malloc(len))) {
 		free(env);
 		return NULL;
 	}
 	(void)snprintf(env[k++], len, "PYTHONPATH=%s%s%s", module, *module && old && *old ? ":" : "", old ? old : "");
+	env[k++] = (char *)(uintptr_t)"TAPEWATCH_EXEC=1"; /* the module keeps stdout for itself */
 	if (!getenv("PYTHONHASHSEED"))
-		env[k++] = (char *)(uintptr_t)"PYTHONHASHSEED=0";
+		env[k++] = (char *)(uintptr_t) "PYTHONHASHSEED=0";
 	for (size_t i = 0; i < n; i++)
 		if (strncmp(environ[i], "PYTHONPATH=", 11) != 0)
 			env[k++] = environ[i];
@@ -314,11 +315,13 @@ static bool ready(const struct exec *x, struct helper *h, struct tw_ctx *c)
 
 /* ---- judging ---- */
 
-static void raise_alert(struct tw_ctx *c, const struct tw_event *ev, const struct reply *r, const struct said *s)
+static void raise_alert(struct tw_ctx *c, const char *name, const struct tw_event *ev, const struct reply *r,
+			const struct said *s)
 {
 	struct tw_finding f = tw_finding(s->score, s->value, s->expected, s->threshold);
 	char type[TYPE_MAX + 1];
 
+	f.type = name[0] ? name : NULL;
 	f.p_value = s->p_value;
 	f.severity = s->severity;
 	f.details = s->n_details ? &r->details[s->first_detail] : NULL;
@@ -335,6 +338,7 @@ static void raise_alert(struct tw_ctx *c, const struct tw_event *ev, const struc
 /* The reply was checked as a whole: from here on nothing fails. */
 static void apply(struct tw_ctx *c, const struct tw_batch *b, const struct request *q, const struct reply *r)
 {
+	const char *name = ((const struct exec *)c->self)->first.name;
 	uint32_t alert = 0, score = 0;
 
 	for (uint32_t i = 0; i < r->n_states; i++) {
@@ -353,7 +357,7 @@ static void apply(struct tw_ctx *c, const struct tw_batch *b, const struct reque
 			(void)c->host->emit(c, &said);
 		}
 		for (; alert < r->n_alerts && r->alerts[alert].event == i; alert++)
-			raise_alert(c, ev, r, &r->alerts[alert]);
+			raise_alert(c, name, ev, r, &r->alerts[alert]);
 	}
 }
 
