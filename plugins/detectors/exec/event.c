@@ -7,9 +7,22 @@
 
 #include <string.h>
 
-enum type { F64, I64, U64, NAME, TEXT, SIDE, ACTION, ACCOUNT_EVENT, CATEGORY, IMPACT, CORRECTION, SEVERITY };
+enum as {
+	AS_F64,
+	AS_I64,
+	AS_U64,
+	AS_NAME,
+	AS_TEXT,
+	AS_SIDE,
+	AS_ACTION,
+	AS_ACCOUNT_EVENT,
+	AS_CATEGORY,
+	AS_IMPACT,
+	AS_CORRECTION,
+	AS_SEVERITY
+};
 
-struct field {
+struct member {
 	uint16_t kind; /* its bit */
 	uint8_t type;
 	const char *name;
@@ -18,10 +31,10 @@ struct field {
 
 #define FIELD(bit, kind, type, name)                                                                                   \
 	{                                                                                                              \
-		bit, type, #name, offsetof(struct tw_event, kind.name)                                                 \
+		bit, AS_##type, #name, offsetof(struct tw_event, kind.name)                                            \
 	}
 
-static const struct field fields[] = {
+static const struct member members[] = {
 	FIELD(TW_QUOTE, quote, NAME, symbol),
 	FIELD(TW_QUOTE, quote, F64, bid),
 	FIELD(TW_QUOTE, quote, F64, ask),
@@ -122,13 +135,13 @@ static const struct field fields[] = {
 	FIELD(TW_CORRECTION, correction, F64, size),
 	FIELD(TW_CORRECTION, correction, TEXT, trade_id),
 };
-#define N_FIELDS (sizeof fields / sizeof *fields)
+#define N_MEMBERS (sizeof members / sizeof *members)
 
 static const char *const kinds[] = { "quote", "trade", "bar",   "order", "deal",  "account",
 				     "news",  "score", "alert", "label", "clock", "correction" };
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 
-/* by type, from SIDE on; the number 0 is the absent one */
+/* by type, from AS_SIDE on; the number 0 is the absent one */
 static const char *const words[][6] = {
 	{ NULL, "buy", "sell" },
 	{ NULL, "new", "modify", "cancel", "fill", "reject" },
@@ -139,7 +152,7 @@ static const char *const words[][6] = {
 	{ NULL, "info", "low", "medium", "high", "critical" },
 };
 
-uint32_t kind_of(const char *s, size_t len)
+uint32_t exec_kind(const char *s, size_t len)
 {
 	for (uint32_t i = 0; i < N_KINDS; i++)
 		if (strlen(kinds[i]) == len && memcmp(kinds[i], s, len) == 0)
@@ -147,7 +160,7 @@ uint32_t kind_of(const char *s, size_t len)
 	return 0;
 }
 
-const char *kind_name(uint32_t kind)
+const char *exec_kind_name(uint32_t kind)
 {
 	for (uint32_t i = 0; i < N_KINDS; i++)
 		if (kind == 1u << i)
@@ -155,7 +168,7 @@ const char *kind_name(uint32_t kind)
 	return "";
 }
 
-static void put_value(struct bytes *b, const struct tw_host *host, const struct tw_event *ev, const struct field *f)
+static void put_value(struct bytes *b, const struct tw_host *host, const struct tw_event *ev, const struct member *f)
 {
 	const void *at = (const char *)ev + f->offset;
 	const struct tw_str *text = at;
@@ -163,28 +176,28 @@ static void put_value(struct bytes *b, const struct tw_host *host, const struct 
 	const char *word = NULL;
 
 	switch (f->type) {
-	case F64:
+	case AS_F64:
 		put_f64(b, *(const double *)at);
 		return;
-	case I64:
+	case AS_I64:
 		put_i64(b, *(const int64_t *)at);
 		return;
-	case U64:
+	case AS_U64:
 		put_u64(b, *(const uint64_t *)at);
 		return;
-	case TEXT:
+	case AS_TEXT:
 		if (text->s)
 			put_text(b, text->s, text->len);
 		else
 			put_nil(b);
 		return;
-	case NAME:
+	case AS_NAME:
 		id = *(const uint32_t *)at;
 		word = id ? host->name(host, id) : NULL;
 		break;
 	default:
 		id = *(const uint32_t *)at;
-		word = id < 6 ? words[f->type - SIDE][id] : NULL;
+		word = id < 6 ? words[f->type - AS_SIDE][id] : NULL;
 	}
 	if (word)
 		put_word(b, word);
@@ -218,20 +231,20 @@ void put_event(struct bytes *b, const struct tw_host *host, const struct tw_even
 {
 	uint32_t n = 3;
 
-	for (size_t i = 0; i < N_FIELDS; i++)
-		n += fields[i].kind == ev->kind;
+	for (size_t i = 0; i < N_MEMBERS; i++)
+		n += members[i].kind == ev->kind;
 	put_map(b, n + (ev->kind == TW_SCORE || ev->kind == TW_ALERT));
 	put_word(b, "kind");
-	put_word(b, kind_name(ev->kind));
+	put_word(b, exec_kind_name(ev->kind));
 	put_word(b, "ts");
 	put_i64(b, ev->ts);
 	put_word(b, "seq");
 	put_u64(b, ev->seq);
-	for (size_t i = 0; i < N_FIELDS; i++) {
-		if (fields[i].kind != ev->kind)
+	for (size_t i = 0; i < N_MEMBERS; i++) {
+		if (members[i].kind != ev->kind)
 			continue;
-		put_word(b, fields[i].name);
-		put_value(b, host, ev, &fields[i]);
+		put_word(b, members[i].name);
+		put_value(b, host, ev, &members[i]);
 	}
 	if (ev->kind == TW_SCORE)
 		put_features(b, &ev->score);

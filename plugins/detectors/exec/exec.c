@@ -93,7 +93,7 @@ static int32_t check(const void *self, struct tw_err *e)
 		return e->code = TW_E_CONFIG;
 	}
 	for (uint64_t i = 0; i < x->kinds.n; i++)
-		if (!kind_of(x->kinds.items[i], strlen(x->kinds.items[i]))) {
+		if (!exec_kind(x->kinds.items[i], strlen(x->kinds.items[i]))) {
 			snprintf(
 				e->msg, sizeof e->msg,
 				"kinds: '%.40s' is no kind of event; expected quote, trade, bar, order, deal, account, "
@@ -154,7 +154,7 @@ static char **make_env(void)
 		return NULL;
 	}
 	(void)snprintf(env[k++], len, "PYTHONPATH=%s%s%s", module, *module && old && *old ? ":" : "", old ? old : "");
-	env[k++] = (char *)(uintptr_t)"TAPEWATCH_EXEC=1"; /* the module keeps stdout for itself */
+	env[k++] = (char *)(uintptr_t) "TAPEWATCH_EXEC=1"; /* the module keeps stdout for itself */
 	if (!getenv("PYTHONHASHSEED"))
 		env[k++] = (char *)(uintptr_t) "PYTHONHASHSEED=0";
 	for (size_t i = 0; i < n; i++)
@@ -184,7 +184,7 @@ static uint32_t kinds_of(const struct tw_list *list)
 	uint32_t kinds = 0;
 
 	for (uint64_t i = 0; i < list->n; i++)
-		kinds |= kind_of(list->items[i], strlen(list->items[i]));
+		kinds |= exec_kind(list->items[i], strlen(list->items[i]));
 	return kinds;
 }
 
@@ -196,7 +196,7 @@ static int32_t settle_kinds(struct exec *x, struct tw_err *e)
 	if (x->wanted)
 		return TW_OK;
 	snprintf(e->msg, sizeof e->msg, "kinds: the program '%s' judges none of them; it asks for %s%s", x->first.name,
-		 kind_name(asked & (~asked + 1)), asked & (asked - 1) ? " and others" : "");
+		 exec_kind_name(asked & (~asked + 1)), asked & (asked - 1) ? " and others" : "");
 	return e->code = TW_E_CONFIG;
 }
 

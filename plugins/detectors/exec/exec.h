@@ -64,8 +64,8 @@ bool request_batch(struct request *, const struct exec *, const struct tw_host *
 
 /* ---- event.c: an event that has no msgpack of its own yet ---- */
 void put_event(struct bytes *, const struct tw_host *, const struct tw_event *);
-uint32_t kind_of(const char *s, size_t len); /* 0: no kind */
-const char *kind_name(uint32_t kind);
+uint32_t exec_kind(const char *s, size_t len); /* 0: no kind */
+const char *exec_kind_name(uint32_t kind);
 
 /* msgpack, in any order the caller likes */
 void put_map(struct bytes *, uint32_t n);

@@ -27,7 +27,7 @@ static bool TW_PRINTF(2, 3) refuse(struct cursor *c, const char *fmt, ...)
 
 /* ---- one value ---- */
 
-enum what { NIL, BOOLEAN, UNSIGNED, SIGNED, FLOAT, TEXT, BINARY, LIST, MAP };
+enum what { IS_NIL, IS_BOOLEAN, IS_UNSIGNED, IS_SIGNED, IS_FLOAT, IS_TEXT, IS_BINARY, IS_LIST, IS_MAP };
 static const char *const what_names[] = { "nil",    "a boolean",   "an integer", "an integer", "a float",
 					  "a text", "binary data", "a list",     "a map" };
 
@@ -67,17 +67,19 @@ static bool wide_value(unsigned first, enum what *what, unsigned *width)
 	static const struct {
 		uint8_t what, width;
 	} wide[32] = {
-		[0x00] = { NIL, 0 },      [0x02] = { BOOLEAN, 0 },  [0x03] = { BOOLEAN, 0 },  [0x04] = { BINARY, 1 },
-		[0x05] = { BINARY, 2 },   [0x06] = { BINARY, 4 },   [0x0a] = { FLOAT, 4 },    [0x0b] = { FLOAT, 8 },
-		[0x0c] = { UNSIGNED, 1 }, [0x0d] = { UNSIGNED, 2 }, [0x0e] = { UNSIGNED, 4 }, [0x0f] = { UNSIGNED, 8 },
-		[0x10] = { SIGNED, 1 },   [0x11] = { SIGNED, 2 },   [0x12] = { SIGNED, 4 },   [0x13] = { SIGNED, 8 },
-		[0x19] = { TEXT, 1 },     [0x1a] = { TEXT, 2 },     [0x1b] = { TEXT, 4 },     [0x1c] = { LIST, 2 },
-		[0x1d] = { LIST, 4 },     [0x1e] = { MAP, 2 },      [0x1f] = { MAP, 4 },
+		[0x00] = { IS_NIL, 0 },      [0x02] = { IS_BOOLEAN, 0 },  [0x03] = { IS_BOOLEAN, 0 },
+		[0x04] = { IS_BINARY, 1 },   [0x05] = { IS_BINARY, 2 },   [0x06] = { IS_BINARY, 4 },
+		[0x0a] = { IS_FLOAT, 4 },    [0x0b] = { IS_FLOAT, 8 },    [0x0c] = { IS_UNSIGNED, 1 },
+		[0x0d] = { IS_UNSIGNED, 2 }, [0x0e] = { IS_UNSIGNED, 4 }, [0x0f] = { IS_UNSIGNED, 8 },
+		[0x10] = { IS_SIGNED, 1 },   [0x11] = { IS_SIGNED, 2 },   [0x12] = { IS_SIGNED, 4 },
+		[0x13] = { IS_SIGNED, 8 },   [0x19] = { IS_TEXT, 1 },     [0x1a] = { IS_TEXT, 2 },
+		[0x1b] = { IS_TEXT, 4 },     [0x1c] = { IS_LIST, 2 },     [0x1d] = { IS_LIST, 4 },
+		[0x1e] = { IS_MAP, 2 },      [0x1f] = { IS_MAP, 4 },
 	};
 
 	*what = wide[first - 0xc0].what;
 	*width = wide[first - 0xc0].width;
-	return first == 0xc0 || *what != NIL;
+	return first == 0xc0 || *what != IS_NIL;
 }
 
 static bool next(struct cursor *c, struct value *v)
@@ -89,19 +91,19 @@ static bool next(struct cursor *c, struct value *v)
 	first = *c->p++;
 	*v = (struct value){ .u = 0 };
 	if (first < 0x80) {
-		v->what = UNSIGNED;
+		v->what = IS_UNSIGNED;
 		v->u = first;
 	} else if (first < 0x90) {
-		v->what = MAP;
+		v->what = IS_MAP;
 		v->u = first & 15;
 	} else if (first < 0xa0) {
-		v->what = LIST;
+		v->what = IS_LIST;
 		v->u = first & 15;
 	} else if (first < 0xc0) {
-		v->what = TEXT;
+		v->what = IS_TEXT;
 		v->u = first & 31;
 	} else if (first >= 0xe0) {
-		v->what = SIGNED;
+		v->what = IS_SIGNED;
 		v->u = (uint64_t)(int64_t)(int8_t)first;
 	} else if (!wide_value(first, &v->what, &width)) {
 		return refuse(c, "byte 0x%02x is no msgpack, or an extension", first);
@@ -112,19 +114,19 @@ static bool next(struct cursor *c, struct value *v)
 		v->u = number(c->p, width);
 		c->p += width;
 	}
-	if (v->what == BOOLEAN)
+	if (v->what == IS_BOOLEAN)
 		v->u = first & 1;
-	else if (v->what == FLOAT)
+	else if (v->what == IS_FLOAT)
 		v->f = float_of(v->u, width);
-	else if (v->what == SIGNED && width && width < 8 && v->u >> (8 * width - 1))
+	else if (v->what == IS_SIGNED && width && width < 8 && v->u >> (8 * width - 1))
 		v->u |= ~(uint64_t)0 << (8 * width);
-	if (v->what == TEXT || v->what == BINARY) {
+	if (v->what == IS_TEXT || v->what == IS_BINARY) {
 		if ((uint64_t)(c->end - c->p) < v->u)
 			return refuse(c, "a text claims %" PRIu64 " bytes and there are %zu", v->u,
 				      (size_t)(c->end - c->p));
 		v->at = c->p;
 		c->p += v->u;
-	} else if ((v->what == LIST || v->what == MAP) && v->u > (uint64_t)(c->end - c->p)) {
+	} else if ((v->what == IS_LIST || v->what == IS_MAP) && v->u > (uint64_t)(c->end - c->p)) {
 		return refuse(c, "%s claims %" PRIu64 " items and there are %zu bytes", what_names[v->what], v->u,
 			      (size_t)(c->end - c->p));
 	}
@@ -141,7 +143,7 @@ static bool expect(struct cursor *c, struct value *v, enum what what, const char
 }
 
 /* Something of a later version. */
-static bool skip(struct cursor *c, unsigned depth)
+static bool pass_over(struct cursor *c, unsigned depth)
 {
 	struct value v;
 
@@ -149,10 +151,10 @@ static bool skip(struct cursor *c, unsigned depth)
 		return refuse(c, "lists and maps nest deeper than %d", DEPTH_MAX);
 	if (!next(c, &v))
 		return false;
-	if (v.what != LIST && v.what != MAP)
+	if (v.what != IS_LIST && v.what != IS_MAP)
 		return true;
-	for (uint64_t i = v.what == MAP ? 2 * v.u : v.u; i > 0; i--)
-		if (!skip(c, depth + 1))
+	for (uint64_t i = v.what == IS_MAP ? 2 * v.u : v.u; i > 0; i--)
+		if (!pass_over(c, depth + 1))
 			return false;
 	return true;
 }
@@ -192,11 +194,11 @@ static bool read_text(struct cursor *c, struct tw_str *ret, size_t max, const ch
 
 	if (!next(c, &v))
 		return false;
-	if (v.what == NIL) {
+	if (v.what == IS_NIL) {
 		*ret = (struct tw_str){ .s = NULL };
 		return true;
 	}
-	if (v.what != TEXT)
+	if (v.what != IS_TEXT)
 		return refuse(c, "'%s' is %s; expected a text", name, what_names[v.what]);
 	if (v.u > max)
 		return refuse(c, "'%s' has %" PRIu64 " bytes; expected at most %zu", name, v.u, max);
@@ -212,9 +214,9 @@ static bool read_count(struct cursor *c, uint64_t *ret, uint64_t below, const ch
 
 	if (!next(c, &v))
 		return false;
-	if (v.what != UNSIGNED && v.what != SIGNED)
+	if (v.what != IS_UNSIGNED && v.what != IS_SIGNED)
 		return refuse(c, "'%s' is %s; expected an integer", name, what_names[v.what]);
-	if ((v.what == SIGNED && (int64_t)v.u < 0) || v.u >= below)
+	if ((v.what == IS_SIGNED && (int64_t)v.u < 0) || v.u >= below)
 		return refuse(c, "'%s' is %" PRId64 "; expected 0 to %" PRIu64, name, (int64_t)v.u, below - 1);
 	*ret = v.u;
 	return true;
@@ -227,18 +229,18 @@ static bool read_number(struct cursor *c, double *ret, bool finite, const char *
 
 	if (!next(c, &v))
 		return false;
-	if (v.what == UNSIGNED)
+	if (v.what == IS_UNSIGNED)
 		*ret = (double)v.u;
-	else if (v.what == SIGNED)
+	else if (v.what == IS_SIGNED)
 		*ret = (double)(int64_t)v.u;
-	else if (v.what == FLOAT)
+	else if (v.what == IS_FLOAT)
 		*ret = v.f;
-	else if (v.what == NIL)
+	else if (v.what == IS_NIL)
 		*ret = (double)NAN;
 	else
 		return refuse(c, "'%s' is %s; expected a number", name, what_names[v.what]);
 	if (finite && !isfinite(*ret))
-		return refuse(c, "'%s' is %s; expected a finite number", name, v.what == NIL ? "nil" : "not finite");
+		return refuse(c, "'%s' is %s; expected a finite number", name, v.what == IS_NIL ? "nil" : "not finite");
 	return true;
 }
 
@@ -247,7 +249,7 @@ static bool read_key(struct cursor *c, struct value *key)
 {
 	if (!next(c, key))
 		return false;
-	return key->what == TEXT || refuse(c, "a key of a map is %s; expected a text", what_names[key->what]);
+	return key->what == IS_TEXT || refuse(c, "a key of a map is %s; expected a text", what_names[key->what]);
 }
 
 static bool once(struct cursor *c, uint32_t *seen, uint32_t bit, const char *name)
@@ -281,13 +283,13 @@ static bool read_kinds(struct cursor *c, uint32_t *ret)
 {
 	struct value list, v;
 
-	if (!expect(c, &list, LIST, "kinds"))
+	if (!expect(c, &list, IS_LIST, "kinds"))
 		return false;
 	for (uint64_t i = 0; i < list.u; i++) {
 		uint32_t kind;
-		if (!expect(c, &v, TEXT, "kinds"))
+		if (!expect(c, &v, IS_TEXT, "kinds"))
 			return false;
-		kind = kind_of((const char *)v.at, v.u);
+		kind = exec_kind((const char *)v.at, v.u);
 		if (!kind)
 			return refuse(c, "'kinds' has '%.*s', which is no kind of event", v.u < 32 ? (int)v.u : 32,
 				      valid_utf8(v.at, v.u) ? (const char *)v.at : "?");
@@ -303,7 +305,7 @@ bool reply_hello(struct hello *ret, const unsigned char *p, size_t n, char why[W
 	uint64_t protocol = 0;
 
 	memset(ret, 0, sizeof *ret);
-	if (!expect(&c, &map, MAP, "hello"))
+	if (!expect(&c, &map, IS_MAP, "hello"))
 		return false;
 	for (uint64_t i = 0; i < map.u; i++) {
 		bool ok;
@@ -320,7 +322,7 @@ bool reply_hello(struct hello *ret, const unsigned char *p, size_t n, char why[W
 		else if (is(&key, "error"))
 			ok = read_text(&c, &ret->error, WHY_BYTES, "error");
 		else
-			ok = skip(&c, 1);
+			ok = pass_over(&c, 1);
 		if (!ok)
 			return false;
 	}
@@ -337,13 +339,13 @@ static bool read_states(struct cursor *c, struct reply *r, const struct request 
 	bool seen[EVENTS_MAX] = { false };
 	struct value list, pair, blob;
 
-	if (!expect(c, &list, LIST, "states"))
+	if (!expect(c, &list, IS_LIST, "states"))
 		return false;
 	if (list.u > q->n_states)
 		return refuse(c, "%" PRIu64 " states; there are %" PRIu32, list.u, q->n_states);
 	for (uint64_t i = 0; i < list.u; i++) {
 		uint64_t k;
-		if (!expect(c, &pair, LIST, "states"))
+		if (!expect(c, &pair, IS_LIST, "states"))
 			return false;
 		if (pair.u != 2)
 			return refuse(c, "an entry of 'states' has %" PRIu64 " items; expected [number, bytes]",
@@ -353,7 +355,7 @@ static bool read_states(struct cursor *c, struct reply *r, const struct request 
 		if (seen[k])
 			return refuse(c, "state %" PRIu64 " comes twice", k);
 		seen[k] = true;
-		if (!expect(c, &blob, BINARY, "states"))
+		if (!expect(c, &blob, IS_BINARY, "states"))
 			return false;
 		if (blob.u > size)
 			return refuse(c, "state %" PRIu64 " has %" PRIu64 " bytes; state_size is %" PRIu32, k, blob.u,
@@ -367,7 +369,7 @@ static bool read_details(struct cursor *c, struct reply *r, struct said *s)
 {
 	struct value map, key, v;
 
-	if (!expect(c, &map, MAP, "details"))
+	if (!expect(c, &map, IS_MAP, "details"))
 		return false;
 	if (map.u > DETAILS_MAX || r->n_details + map.u > DETAILS_PER_REPLY)
 		return refuse(c, "%" PRIu64 " details; expected at most %d, and %d in a reply", map.u, DETAILS_MAX,
@@ -386,8 +388,8 @@ static bool read_details(struct cursor *c, struct reply *r, struct said *s)
 		if (!next(c, &v))
 			return false;
 		c->p = at;
-		if (v.what == TEXT ? !read_text(c, &d->text, TEXT_MAX, "a detail")
-				   : !read_number(c, &d->number, false, "a detail"))
+		if (v.what == IS_TEXT ? !read_text(c, &d->text, TEXT_MAX, "a detail")
+				      : !read_number(c, &d->number, false, "a detail"))
 			return false;
 		s->n_details++;
 	}
@@ -437,7 +439,7 @@ static bool read_alert_field(struct cursor *c, struct reply *r, struct said *s, 
 	for (uint32_t k = 0; k < 4; k++)
 		if (is(key, numbers[k]))
 			return read_number(c, to[k], false, numbers[k]);
-	return skip(c, 1);
+	return pass_over(c, 1);
 }
 
 static struct said nothing(void)
@@ -461,7 +463,7 @@ static bool read_alerts(struct cursor *c, struct reply *r, uint32_t n)
 {
 	struct value list, map, key;
 
-	if (!expect(c, &list, LIST, "alerts"))
+	if (!expect(c, &list, IS_LIST, "alerts"))
 		return false;
 	if (list.u > (uint64_t)n * SAID_PER_EVENT)
 		return refuse(c, "%" PRIu64 " alerts; expected at most %d per event", list.u, SAID_PER_EVENT);
@@ -469,7 +471,7 @@ static bool read_alerts(struct cursor *c, struct reply *r, uint32_t n)
 		struct said *s = &r->alerts[r->n_alerts++];
 		uint32_t seen = 0;
 		*s = nothing();
-		if (!expect(c, &map, MAP, "alerts"))
+		if (!expect(c, &map, IS_MAP, "alerts"))
 			return false;
 		for (uint64_t k = 0; k < map.u; k++)
 			if (!read_key(c, &key) || !read_alert_field(c, r, s, &key, n, &seen))
@@ -487,7 +489,7 @@ static bool read_scores(struct cursor *c, struct reply *r, uint32_t n)
 {
 	struct value list, item;
 
-	if (!expect(c, &list, LIST, "scores"))
+	if (!expect(c, &list, IS_LIST, "scores"))
 		return false;
 	if (list.u > (uint64_t)n * SAID_PER_EVENT)
 		return refuse(c, "%" PRIu64 " scores; expected at most %d per event", list.u, SAID_PER_EVENT);
@@ -495,7 +497,7 @@ static bool read_scores(struct cursor *c, struct reply *r, uint32_t n)
 		struct said *s = &r->scores[r->n_scores++];
 		uint64_t event;
 		*s = nothing();
-		if (!expect(c, &item, LIST, "scores"))
+		if (!expect(c, &item, IS_LIST, "scores"))
 			return false;
 		if (item.u < 2 || item.u > 3)
 			return refuse(c,
@@ -538,7 +540,7 @@ bool reply_batch(struct reply *r, const struct request *q, uint32_t state_size, 
 
 	r->done = r->n_states = r->n_alerts = r->n_scores = r->n_details = 0;
 	r->error = (struct tw_str){ .s = NULL };
-	if (!expect(&c, &map, MAP, "the reply"))
+	if (!expect(&c, &map, IS_MAP, "the reply"))
 		return false;
 	for (uint64_t i = 0; i < map.u; i++) {
 		bool ok;
@@ -557,7 +559,7 @@ bool reply_batch(struct reply *r, const struct request *q, uint32_t state_size, 
 		else if (is(&key, "error"))
 			ok = once(&c, &seen, 32, "error") && read_text(&c, &r->error, WHY_BYTES, "error");
 		else
-			ok = skip(&c, 1);
+			ok = pass_over(&c, 1);
 		if (!ok)
 			return false;
 	}
