@@ -130,6 +130,22 @@ def test_the_detector_in_python_says_what_the_one_in_c_says(example):
     assert found["reason"] == "spread 0.0008 is 8 times the usual 0.0001"
 
 
+def test_python_and_c_agree_on_a_market(example, tmp_path):
+    """Two programs that share no code but the formula."""
+    c = example("c-detector")
+    c.build()
+    shutil.copy(EXAMPLES / "python-detector/detector.py", c.folder)
+    c.configure({"sources": {"market": {"plugin": "demo", "duration": "2h", "seed": 3}},
+                 "detectors": {"c": {"plugin": "spread", "inputs": ["market"], "limit": 1.2},
+                               "python": {"plugin": "exec", "inputs": ["market"], "command": ["python3", "detector.py"],
+                                          "options": {"limit": 1.2}}},
+                 "sinks": {"none": {"plugin": "null", "inputs": ["*"]}}})
+    c.sh("tapewatch run -q -c c.yaml -d data --workers 2")
+    said = {name: [(a["seq"], a["symbol"], a["score"], a["value"], a["expected"]) for a in c.alerts()
+                   if a["detector"] == name] for name in ("c", "python")}
+    assert said["c"] == said["python"] and len(said["c"]) > 20
+
+
 def rows(path):
     return sqlite3.connect(path).execute("SELECT id, ts, symbol, severity, score, reason FROM alerts ORDER BY seq, id")
 

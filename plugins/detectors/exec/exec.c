@@ -47,9 +47,8 @@ static const struct tw_option options[] = {
 };
 
 static const char doc[] =
-	"Runs a program, the helper, that judges events: in Python with the module tapewatch that comes along, or in "
-	"any\n"
-	"language that reads and writes msgpack; docs/exec-protocol.md describes the protocol. Example:\n"
+	"Runs a program, the helper, that judges events: in Python with the module tapewatch that comes\n"
+	"along, or in any language that reads and writes msgpack (docs/exec-protocol.md). Example:\n"
 	"\n"
 	"  detectors:\n"
 	"    wide:\n"
@@ -58,24 +57,21 @@ static const char doc[] =
 	"      command: [python3, detector.py]\n"
 	"      options: {limit: 3}\n"
 	"\n"
-	"Each key has a state, a few bytes that mean something to the helper only. The host hands it over with the "
-	"event\n"
-	"and keeps what comes back, so a helper that dies loses nothing: it is started again and asked again. For the\n"
-	"same reason nothing but event, state and options may influence what it says: no clock, no random numbers, no\n"
-	"memory of its own.\n"
+	"Each key has a state, a few bytes that mean something to the helper only. The host hands it over\n"
+	"with the event and keeps what comes back, so a helper that dies loses nothing: it is started and\n"
+	"asked again. For the same reason nothing but event, state and options may influence what it says:\n"
+	"no clock, no random numbers, no memory of its own. It has no timers.\n"
 	"\n"
-	"A helper that ends, answers nonsense or does not answer within `timeout` is killed, and asked again after a\n"
-	"restart. When that fails too, the events are asked one by one, and one that fails twice by itself goes to "
-	"the\n"
-	"dead letters, as one does that the helper refuses (an exception in Python). What it writes to stderr is "
-	"logged.\n"
+	"A helper that ends, answers nonsense or does not answer within `timeout` is killed, started and\n"
+	"asked again. When that fails too, the events are asked one by one, and one that fails twice by\n"
+	"itself goes to the dead letters, as one does that the helper refuses (an exception in Python).\n"
+	"What it writes to stderr is logged.\n"
 	"\n"
-	"Judging waits for the helper, and so does everything behind it: a batch takes as long as the program does, "
-	"at\n"
-	"most four times `timeout`. Expect some ten thousand events a second where a detector in C judges millions; "
-	"let\n"
-	"`where:` and `kinds` leave out what need not be shown.\n"
-	"PYTHONPATH begins with the folder of the module tapewatch where it is installed beside this plugin.\n";
+	"Judging waits for the helper, and so does everything behind it. A helper in Python judges some\n"
+	"hundred thousand events a second where a detector in C judges millions; let `where:` and `kinds`\n"
+	"leave out what need not be shown. An event that hangs the helper costs four times `timeout`.\n"
+	"\n"
+	"PYTHONPATH begins with the folder of the module where it is installed beside this plugin.\n";
 
 static uint32_t state_size_of(const void *self)
 {
