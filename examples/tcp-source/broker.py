@@ -64,7 +64,7 @@ class Broker:
         s.sendall(json.dumps(hello).encode() + b"\n")
         while n <= self.args.messages:
             if self.held() and n > self.args.hold_at:
-                s.sendall(b'{"heartbeat": true}\n')
+                s.sendall(json.dumps({"heartbeat": True, "next": n}).encode() + b"\n")
                 self.over.wait(0.05)
                 continue
             out = []
@@ -75,9 +75,9 @@ class Broker:
                 out.append(line)
             s.sendall("".join(line + "\n" for line in out).encode())
             n += 1
-        s.sendall(b'{"end": true}\n')
-        s.recv(1)  # until it hangs up, which it does when it is done
-        self.over.set()
+        s.sendall(json.dumps({"end": True, "next": n}).encode() + b"\n")
+        if b"done" in s.recv(100):  # it may hang up here to ask for something again
+            self.over.set()
 
     def serve(self):
         while not self.over.is_set():

@@ -6,8 +6,11 @@
  *   it says   {"feed": "acme-7", "first": 1, "next": 42}       what it has, then from 17 on:
  *             {"seq": 17, "ts": 1767607200000000000, "kind": "quote", "symbol": "EURUSD", "bid": 1.1, "ask": 1.2}
  *             {"seq": 18, "ts": ..., "kind": "trade", "symbol": ..., "price": ..., "size": ..., "side": "buy"}
- *             {"heartbeat": true}                              when nothing else happens
- *             {"end": true}                                    after the last one there will ever be
+ *             {"heartbeat": true, "next": 19}                  when nothing else happens
+ *             {"end": true, "next": 43}                        after the last one there will ever be
+ *   we say    {"done": true}                                   to that
+ *
+ * A heartbeat says what comes next, or the loss of the last message would go unnoticed until there is another.
  *
  * Every message gets in exactly once. The position is the number that comes next, recorded by the host in one commit
  * with the events before it; a number below it is a repetition, one above it a gap. What is missing is asked for again
@@ -250,12 +253,18 @@ static int32_t message(struct feed *f, struct tw_writer *w, json_t *o, const cha
 {
 	json_t *number_of = json_object_get(o, "seq");
 	uint64_t seq = (uint64_t)json_integer_value(number_of);
+	json_int_t next = json_integer_value(json_object_get(o, "next"));
+	int heartbeat = json_is_true(json_object_get(o, "heartbeat")), end = json_is_true(json_object_get(o, "end"));
 	char where[96];
 
-	if (json_is_true(json_object_get(o, "heartbeat")))
-		return TW_OK;
-	if (json_is_true(json_object_get(o, "end")))
+	if (heartbeat || end) {
+		if (next > 0 && (uint64_t)next > f->next + f->unread)
+			return missing(f, w, (uint64_t)next, todo, e);
+		if (heartbeat)
+			return TW_OK;
+		(void)connection_send(f->connection, "{\"done\": true}\n", e);
 		return TW_DONE;
+	}
 	if (!json_is_integer(number_of) || json_integer_value(number_of) < 1)
 		return unreadable(f, w, "expected a message with seq, an integer from 1", line, len, todo);
 	if (seq < f->next) { /* sent twice */
@@ -294,6 +303,7 @@ static int32_t feed_poll(void *self, struct tw_writer *w, int32_t timeout_ms, st
 	int32_t rc = TW_OK, marked;
 	int got = LINE_NONE, todo = GO_ON;
 	uint32_t taken = 0;
+	uint64_t next = f->next, unread = f->unread;
 
 	for (; rc == TW_OK && todo == GO_ON && taken < w->credit; taken++) {
 		const char *line = NULL;
@@ -309,7 +319,7 @@ static int32_t feed_poll(void *self, struct tw_writer *w, int32_t timeout_ms, st
 		if (todo == AGAIN)
 			connection_unread(f->connection, len);
 	}
-	if (taken) {
+	if (f->next != next || f->unread != unread) {
 		marked = mark(f, w);
 		if (marked < 0 && rc >= 0)
 			return say(e, marked, "the position could not be recorded");

@@ -336,6 +336,19 @@ def test_a_line_that_takes_the_place_of_a_message_and_one_that_does_not(example)
     assert len(e.dead()) == 3 and e.dead()[2]["where"] == "acme-7:5"
 
 
+def test_the_loss_of_the_last_messages_is_seen_by_heartbeat_and_end(example):
+    e = example("tcp-source")
+    e.build()
+    m = acme.message
+    broker = Talker(lines(HELLO, m(1), {"heartbeat": True, "next": 3}), lines(HELLO, m(2), m(3), {**END, "next": 5}),
+                    lines(HELLO, {**END, "next": 5})).serve()
+    assert start(e, PORT=str(broker.port)).wait(timeout=60) == 0, e.log()
+    broker.close()
+    assert taken(e) == [1, 2, 3] and broker.asked == [1, 2, 4]
+    letter, = e.dead()  # the broker does not have it any more
+    assert letter["reason"] == "gap" and "messages 4 to 4 are lost" in letter["detail"]
+
+
 def test_another_feed_under_the_same_address_is_refused(example):
     e = example("tcp-source")
     e.build()
