@@ -118,11 +118,10 @@ static void find_module(char ret[PATH_MAX])
 			return;
 		*slash = '\0';
 		n = snprintf(path, sizeof path, "%s/share/tapewatch/python/tapewatch.py", folder);
-		if (n > 0 && (size_t)n < sizeof path && access(path, R_OK) == 0) {
-			path[n - (int)strlen("/tapewatch.py")] = '\0';
-			memcpy(ret, path, strlen(path) + 1);
-			return;
-		}
+		if (n < 0 || (size_t)n >= sizeof path || access(path, R_OK) != 0)
+			continue;
+		(void)snprintf(ret, PATH_MAX, "%.*s", (int)(strrchr(path, '/') - path), path);
+		return;
 	}
 }
 

@@ -296,7 +296,7 @@ static int spawn(struct helper *h, const int theirs[3])
 	    (rc = posix_spawn_file_actions_adddup2(&files, theirs[2], 2)) != 0 ||
 	    (rc = posix_spawn_file_actions_addclosefrom_np(&files, 3)) != 0)
 		goto out;
-	rc = posix_spawnp(&h->pid, argv[0], &files, &attr, argv, h->exec->env);
+	rc = posix_spawnp(&h->pid, command->items[0], &files, &attr, argv, h->exec->env);
 	if (rc)
 		h->pid = 0;
 out:
