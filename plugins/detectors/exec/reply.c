@@ -15,15 +15,17 @@ struct cursor {
 	char *why;
 };
 
-static bool TW_PRINTF(2, 3) refuse(struct cursor *c, const char *fmt, ...)
+static void TW_PRINTF(2, 3) explain(struct cursor *c, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(c->why, WHY_BYTES, fmt, ap);
 	va_end(ap);
-	return false;
 }
+
+/* A macro, so that analyzers see that it is false. */
+#define refuse(c, ...) (explain((c), __VA_ARGS__), false)
 
 /* ---- one value ---- */
 
@@ -86,10 +88,10 @@ static bool next(struct cursor *c, struct value *v)
 {
 	unsigned first, width = 0;
 
+	*v = (struct value){ .u = 0 };
 	if (c->p == c->end)
 		return refuse(c, "the reply ends too early");
 	first = *c->p++;
-	*v = (struct value){ .u = 0 };
 	if (first < 0x80) {
 		v->what = IS_UNSIGNED;
 		v->u = first;
