@@ -24,6 +24,7 @@ set(made ${CMAKE_BINARY_DIR}/install)
 install(TARGETS tapewatch RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT host)
 install(TARGETS ${PLUGIN_TARGETS} LIBRARY DESTINATION ${TAPEWATCH_PLUGIN_DIR} COMPONENT host)
 install(DIRECTORY conf.d DESTINATION ${TAPEWATCH_ETC} COMPONENT host FILES_MATCHING PATTERN "*.yaml")
+install(FILES sdk/python/tapewatch.py DESTINATION ${CMAKE_INSTALL_DATADIR}/tapewatch/python COMPONENT host)
 install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/tapewatch/examples COMPONENT host
   FILES_MATCHING PATTERN "*.yaml" PATTERN "README.md")
 configure_file(packaging/tapewatch.service.in ${made}/tapewatch.service @ONLY)

@@ -24,7 +24,6 @@ struct run_options {
 	uint32_t workers;      /* threads that judge; 0: as configured */
 	uint64_t until;        /* replay: the last event that is judged; 0: all of the tape */
 	bool measure;          /* how long each detector takes */
-	bool scratch;          /* the store goes with the run: nothing waits for the disk, and nothing is said about it */
 };
 
 struct run_detector {
