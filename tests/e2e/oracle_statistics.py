@@ -177,7 +177,7 @@ def returns(values):
     both = (values[:-1] > 0) & (values[1:] > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         out[1:, 0] = np.where(both, (values[1:] - values[:-1]) / values[:-1], NAN)
-        out[1:, 1] = np.where(both, np.log(values[1:]) - np.log(values[:-1]), NAN)
+        out[1:, 1] = np.where(both, np.log1p((values[1:] - values[:-1]) / values[:-1]), NAN)
     return out
 
 

@@ -189,11 +189,10 @@ def test_covariance_correlation_and_beta(series, n):
         slope = np.nan_to_num((oracle.window(other, n)[:, 2] / oracle.window(v, n)[:, 2]).astype(float), posinf=0)
     same(found[:, 2], expected[:, 2], loose, loose * slope)
     same(found[:, 3:], expected[:, 3:], 1e-13, loose * spread[:, None])
-    if name in ("noise", "walk", "real"):
+    if name in ("noise", "walk", "real") and n > 2:
         rolling = pd.Series(v).rolling(n)
         same(found[n - 1:, 0], rolling.cov(pd.Series(other))[n - 1:], 1e-6, 1e-7 * spread[n - 1:]**2)
-        if n > 2:
-            same(found[n - 1:, 1], rolling.corr(pd.Series(other))[n - 1:], 1e-6, 1e-6)
+        same(found[n - 1:, 1], rolling.corr(pd.Series(other))[n - 1:], 1e-6, 1e-6)
 
 
 @pytest.mark.parametrize("n", [2, 14, 100])
@@ -259,7 +258,7 @@ def test_returns_and_drawdown(series):
     same(ask("drawdown", rows=v), oracle.drawdown(v), 1e-12)
 
 
-@pytest.mark.parametrize("q", [0.05, 0.5, 0.99])
+@pytest.mark.parametrize("q", [1 / 16, 0.5, 63 / 64])  # sums of these are exact, so that both see the same ties
 def test_p_square_is_the_published_algorithm(series, q):
     _, v = series
     same(ask("p2", q, rows=v), oracle.p2(v, q), 1e-6, 1e-9 * np.maximum.accumulate(np.abs(v))[:, None])
@@ -270,13 +269,13 @@ def test_a_digest_errs_by_less_than_a_cluster(series, compression):
     _, v = series
     for q in (0, 0.001, 0.05, 0.5, 0.9, 0.999, 1):
         found = ask("digest", compression, q, rows=v)
-        for i in (*range(0, compression - 1, 7), *range(compression, len(v), 211), len(v) - 1):
+        for i in (*range(0, min(compression - 1, len(v)), 7), *range(compression, len(v), 211), len(v) - 1):
             seen = np.sort(v[:i + 1])
             if i < compression - 1:  # nothing was merged yet
                 same(found[i:i + 1, 0], [np.quantile(seen, q)], 1e-12, 1e-12 * np.abs(seen).max())
             # ranks that this quantile may stand for, and those which the digest's answer has
             step = np.pi / compression
-            error = 2 * step * np.sqrt(q * (1 - q)) + step**2 + 1 / (i + 1)
+            error = 2.5 * step * (np.sqrt(q * (1 - q)) + step) + 1 / (i + 1)
             low, high = (np.searchsorted(seen, found[i, 0] + (d * 1e-9 * (np.abs(seen).max() + 1)), side)
                          for d, side in ((-1, "left"), (1, "right")))
             assert low / (i + 1) - error <= q <= high / (i + 1) + error
@@ -377,15 +376,14 @@ def test_moving_the_state_between_any_two_values_changes_nothing(call):
         assert plain.tobytes() == moved.tobytes()
 
 
-@pytest.mark.parametrize("call", [c for c in CALLS if c[0] not in ("hll", "tumbling", "sliding", "returns", "vwap", "drawdown", "digest", "atr")],
+@pytest.mark.parametrize("call", [c for c in CALLS if c[0] not in ("hll", "tumbling", "sliding", "returns")],
                          ids=lambda c: "-".join(map(str, c)))
 def test_values_that_cannot_be_used_leave_no_trace(call):
     """What comes of a series with them is what comes of it without."""
     rows = mixed(call[0], 500)
     bad = np.random.default_rng(14).random(500) < 0.25
     spoilt = np.repeat(rows, 1 + bad, axis=0)
-    at = np.flatnonzero(np.insert(bad[:-1], 0, False) * 0 + bad)
-    where = at + np.arange(1, len(at) + 1)  # behind each marked row its spoilt copy
+    where = np.flatnonzero(bad) + np.arange(1, bad.sum() + 1)  # behind each marked row its spoilt copy
     column = 1 if call[0] == "ewm_at" else -1
     spoilt[where, column] = np.resize([NAN, np.inf, -np.inf, 1e300, -1e151], len(where))
     kept = np.delete(ask(*call, rows=spoilt), where, axis=0)

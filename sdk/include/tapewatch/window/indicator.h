@@ -157,7 +157,7 @@ static inline double tw_true_range(const struct tw_atr *w, double high, double l
 {
 	double top, bottom;
 
-	if (!w->n)
+	if (!w->n || !tw_usable(high) || !tw_usable(low))
 		return TW_NONE;
 	top = high > w->close ? high : w->close;
 	bottom = low < w->close ? low : w->close;

@@ -166,12 +166,12 @@ struct tw_drawdown {
 /* Of x, were it pushed; 0 at a new peak, none before the first value. */
 static inline double tw_drawdown_of(const struct tw_drawdown *w, double x)
 {
-	return !w->n || x != x ? TW_NONE : x < w->peak ? w->peak - x : 0;
+	return !w->n || !tw_usable(x) ? TW_NONE : x < w->peak ? w->peak - x : 0;
 }
 
 static inline double tw_drawdown_share(const struct tw_drawdown *w, double x)
 {
-	return !w->n || x != x || !(w->peak > 0) ? TW_NONE : x < w->peak ? (w->peak - x) / w->peak : 0;
+	return !w->n || !tw_usable(x) || !(w->peak > 0) ? TW_NONE : x < w->peak ? (w->peak - x) / w->peak : 0;
 }
 
 static inline int tw_drawdown_push(struct tw_drawdown *w, double x)
