@@ -2,7 +2,7 @@
  *
  * tapewatch/window/ewma.h - mean and variance in which the past fades, by count or by time. No window to keep.
  *
- *   struct tw_ewma (32 bytes of state with padding), the recursion, pandas ewm(adjust=False):
+ *   struct tw_ewma (24 bytes of state), the recursion, pandas ewm(adjust=False):
  *           weight = tw_weight_of_halflife(50);               once, in open()
  *           if (tw_usable(x)) {
  *                   if (w->n >= warm)                         judge first,
@@ -10,7 +10,7 @@
  *                   tw_ewma_push(w, weight, x);               push afterwards
  *           }
  *
- *   struct tw_ewm, weights that add up, pandas ewm(adjust=True):
+ *   struct tw_ewm (48 bytes), weights that add up, pandas ewm(adjust=True):
  *           z = (x - w->mean) / sqrt(tw_ewm_variance(w, 1));  judge first,
  *           tw_ewm_push(w, 1 - weight, x);                    push afterwards; or, by time, with half-life in ns,
  *           tw_ewm_push_at(w, ts, halflife, x);
