@@ -118,6 +118,23 @@ static void a_line_has_its_slope_as_beta(void **state)
 	free(w);
 }
 
+/* Whichever of the two it was: what it left in the sums is larger than all that is in the window now. */
+static void a_far_value_that_has_left_leaves_no_trace(void **state)
+{
+	(void)state;
+	for (int far_y = 0; far_y < 2; far_y++) {
+		struct tw_pair *w = zeroed(tw_pair_size(100));
+		for (uint32_t i = 0; i < 350; i++) {
+			double x = (i * 37 % 100) * 1e-3, y = 5 - 2 * x, far = i == 150 ? 1e9 : 0;
+			(void)tw_pair_push(w, 100, far_y ? x : x + far, far_y ? y + far : y);
+			if (i >= 250 && !(fabs(tw_pair_beta(w) + 2) < 1e-9 && tw_pair_correlation(w) < -1 + 1e-9))
+				fail_msg("after %u: beta %.17g, correlation %.17g", i, tw_pair_beta(w),
+					 tw_pair_correlation(w));
+		}
+		free(w);
+	}
+}
+
 static void weights_come_from_what_people_say(void **state)
 {
 	(void)state;
@@ -331,6 +348,7 @@ int main(void)
 		cmocka_unit_test(a_ring_answers_from_the_newest_back),
 		cmocka_unit_test(extremes_leave_the_window_with_their_value),
 		cmocka_unit_test(a_line_has_its_slope_as_beta),
+		cmocka_unit_test(a_far_value_that_has_left_leaves_no_trace),
 		cmocka_unit_test(weights_come_from_what_people_say),
 		cmocka_unit_test(a_value_a_half_life_ago_counts_half),
 		cmocka_unit_test(a_value_an_age_ago_is_forgotten),

@@ -133,10 +133,9 @@ static inline double tw_hll_count(const struct tw_hll *w, uint32_t precision)
 	for (k = top; k >= 1; k--)
 		z = 0.5 * (z + w->having[k]);
 	x = zero / m; /* of registers that are still 0 */
-	y = 1;
-	last = x;
 	if (x > 0) {
 		double sum = x;
+		y = 1;
 		do {
 			x *= x;
 			last = sum;
@@ -145,6 +144,8 @@ static inline double tw_hll_count(const struct tw_hll *w, uint32_t precision)
 		} while (sum != last);
 		z += m * sum;
 	}
+	if (!(z > 0)) /* every register as high as it goes: more than there are hashes */
+		return 18446744073709551616.0;
 	return 0.72134752044448170368 * m * m / z; /* 1 / (2 ln 2) */
 }
 
