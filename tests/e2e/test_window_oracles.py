@@ -110,10 +110,13 @@ def test_mean_and_deviation_of_the_last_values(series, n):
 
 def test_pandas_agrees_where_it_does_not_drift(series):
     name, v = series
-    if name in ("offset", "jumps"):
-        pytest.skip("pandas' rolling().std() drifts on this series")
     rolling = pd.Series(v).rolling(30, min_periods=2)
     found = ask("window", 30, rows=v)
+    if name == "jumps":  # it does: what a far value leaves behind in pandas' sums stays there
+        exact = oracle.window(v, 30)[1:, 2]
+        ours, theirs = np.abs(found[1:, 2] - exact), np.abs(rolling.std()[1:] - exact)
+        assert ours.max() < 1e-3 * theirs.max()
+        return
     same(found[1:, 0], rolling.mean()[1:], 1e-9)
     same(found[1:, 2], rolling.std()[1:], 1e-6, 1e-9 * np.abs(v).max())
 
@@ -140,7 +143,7 @@ def test_rolling_quantiles_and_medians(series, n, q):
 @pytest.mark.parametrize("adjust", [True, False])
 def test_fading_means_and_variances(series, alpha, adjust):
     name, v = series
-    v = v[:1500]
+    v = v[:800]
     found = ask("ewm" if adjust else "ewma", alpha, rows=v)
     # what a far value left is as large as its rounding, for as long as it fades
     worst = np.maximum.accumulate(np.abs(v - v[0])) if name == "jumps" else np.zeros(len(v))
