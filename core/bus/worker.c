@@ -109,7 +109,7 @@ static void run_timers(struct share *s, uint32_t to)
 			int32_t rc;
 			s->at_now = at;
 			s->timer_slot = slot;
-			s->timer_due = due;
+			s->timer_due = s->ctx.now = due;
 			s->said = 0;
 			if (!table_mark(&s->table, slot))
 				s->voice->memory_out = true;
@@ -203,6 +203,7 @@ static void judge_share(struct share *s, uint32_t group)
 		d->seen[at] = ++slot->seen;
 		d->at[at] = i;
 		if (timed) {
+			s->ctx.now = time_at(s, i);
 			flush(s);
 			s->looked = i + 1;
 		} else if (at + 1 == CALL_EVENTS || __builtin_expect(in->poison != NULL, 0)) {

@@ -37,8 +37,8 @@ extern "C" {
 #endif
 
 #define TW_MAGIC 0x31505754u /* "TWP1" */
-#define TW_ABI_MAJOR 0u      /* 0.9 until real stores and screens have used it, then 1.0 */
-#define TW_ABI_MINOR 9u
+#define TW_ABI_MAJOR 0u      /* 0.x until real stores and screens have used it, then 1.0 */
+#define TW_ABI_MINOR 10u
 #define TW_ABI (TW_ABI_MAJOR << 16 | TW_ABI_MINOR)
 #define TW_EVENT_SCHEMA 1u
 
@@ -288,6 +288,8 @@ struct tw_ctx {
 	const struct tw_host *host;
 	void *self;
 	uint64_t *counters; /* one per name in tw_detector.counters */
+	/* For detectors with a timer(): event time, the highest ts so far; inside timer() its due. Else 0. Since 0.10 */
+	int64_t now;
 };
 
 struct tw_host {
