@@ -104,7 +104,7 @@ bool keys_find(struct pipeline *p, uint32_t level, struct items *t)
 	for (uint32_t k = 0; k < p->n_keyspaces; k++) {
 		struct keyspace *space = &p->keyspaces[k];
 		struct lot *l = &t->lots[k];
-		if (space->level != level)
+		if (space->level != level || (p->joins_open && !joins_keyed(p, k, t->ev[0]->seq)))
 			continue;
 		if (!lot_room(l, t->n, space->n_shards))
 			return false;

@@ -11,28 +11,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Detectors that agree on key fields, max_keys, ttl and level share a keyspace. */
+/* Detectors that agree on key fields, max_keys, ttl and level, and that joined together, share a keyspace. */
 static int32_t make_keyspaces(struct pipeline *p, uint32_t n_shards)
 {
 	const struct graph *g = p->graph;
 
 	p->keyspaces = calloc(g->n_detectors + 1, sizeof *p->keyspaces);
 	p->keyspace_kinds = calloc(g->n_detectors + 1, sizeof *p->keyspace_kinds);
-	if (!p->keyspaces || !p->keyspace_kinds)
+	p->keyspace_of = calloc(g->n_detectors + 1, sizeof *p->keyspace_of);
+	if (!p->keyspaces || !p->keyspace_kinds || !p->keyspace_of)
 		return TW_E_FATAL;
 	for (uint32_t i = 0; i < g->n_detectors; i++) {
 		const struct graph_node *d = graph_detector(g, i);
+		const struct join *j = &p->joins[i];
 		uint32_t k = 0;
 		for (; k < p->n_keyspaces; k++) {
 			const struct keyspace *s = &p->keyspaces[k];
 			if (s->fields == (uint32_t)d->key && s->level == d->level && s->ttl == d->detector.ttl &&
-			    s->max_keys == (uint32_t)d->detector.max_keys)
+			    s->max_keys == (uint32_t)d->detector.max_keys && s->from == j->from && s->group == j->group)
 				break;
 		}
-		if (k == p->n_keyspaces &&
-		    keyspace_init(&p->keyspaces[p->n_keyspaces++], (uint32_t)d->key, (uint32_t)d->detector.max_keys,
-				  d->detector.ttl, d->level, p->intern, n_shards) < 0)
-			return TW_E_FATAL;
+		if (k == p->n_keyspaces) {
+			struct keyspace *s = &p->keyspaces[p->n_keyspaces++];
+			if (keyspace_init(s, (uint32_t)d->key, (uint32_t)d->detector.max_keys, d->detector.ttl,
+					  d->level, p->intern, n_shards) < 0)
+				return TW_E_FATAL;
+			s->from = j->from;
+			s->group = j->group;
+			s->fresh = j->fresh;
+		}
+		p->keyspace_of[i] = k;
 		p->keyspace_kinds[k] |= d->plugin->detector.kinds;
 	}
 	return TW_OK;
@@ -56,6 +64,20 @@ static int32_t find_letters(struct pipeline *p, struct store *s, struct tw_err *
 	}
 	log_reader_close(reader);
 	return rc == TW_AGAIN ? TW_OK : rc;
+}
+
+/* What the tape holds behind the checkpoint. */
+static int32_t judge_behind(struct pipeline *p, struct tw_err *e)
+{
+	struct store *s = p->o.store;
+
+	if (store_last_seq(s) <= p->as_of)
+		return TW_OK;
+	if (p->o.recorder)
+		log_info("host", "judging events %" PRIu64 " to %" PRIu64 " of the tape behind the last checkpoint",
+			 p->as_of + 1, store_last_seq(s));
+	atomic_store(&p->catching_up, true);
+	return sequencer_open_tape(p, s, p->as_of + 1, store_last_seq(s), e);
 }
 
 static int32_t restore(struct pipeline *p, struct tw_err *e)
@@ -83,16 +105,15 @@ static int32_t restore(struct pipeline *p, struct tw_err *e)
 	}
 	p->seq = p->batch_seq = p->checkpoint_seq = as_of;
 	p->letters_through = p->logged_through;
-	if (store_last_seq(s) <= as_of)
-		return TW_OK;
-	rc = find_letters(p, s, e);
-	if (rc < 0)
-		return rc;
-	if (p->o.recorder) /* not in a rehearsal */
-		log_info("host", "judging events %" PRIu64 " to %" PRIu64 " of the tape behind the last checkpoint",
-			 as_of + 1, store_last_seq(s));
-	atomic_store(&p->catching_up, true);
-	return sequencer_open_tape(p, s, as_of + 1, store_last_seq(s), e);
+	p->as_of = as_of;
+	if (store_last_seq(s) > as_of) {
+		rc = find_letters(p, s, e);
+		if (rc < 0)
+			return rc;
+	}
+	if (p->joining && p->o.recorder) /* not in a rehearsal */
+		return joins_begin(p, e);
+	return judge_behind(p, e);
 }
 
 static int32_t make_parts(struct pipeline *p, struct tw_err *e)
@@ -113,8 +134,7 @@ static int32_t make_parts(struct pipeline *p, struct tw_err *e)
 	for (uint32_t i = 0; i < (p->ahead ? 2u : 1u); i++)
 		if (batch_init(&p->batches[i], p->o.batch, p->n_keyspaces, n_shards, p->ahead) < 0)
 			goto memory;
-	rc = instances_new(p->graph, p->intern, p->keyspaces, p->n_keyspaces, n_shards, &p->instances, &p->n_instances,
-			   e);
+	rc = instances_new(p->graph, p->intern, p->keyspace_of, n_shards, &p->instances, &p->n_instances, e);
 	if (rc < 0)
 		return rc;
 	if (crew_init(&p->crew, p->instances, p->n_instances, p->o.workers, n_shards, p->o.bell) < 0)
@@ -139,7 +159,7 @@ struct pipeline *pipeline_new(const struct pipeline_options *o, struct tw_err *e
 		p->o.workers = 1;
 	if (!p->o.batch)
 		p->o.batch = p->o.workers > 1 ? BATCH_MAX : BATCH_ONE;
-	if (make_parts(p, e) < 0 ||
+	if (joins_read(p, e) < 0 || make_parts(p, e) < 0 ||
 	    poison_load(p->instances, p->n_instances, o->recording ? o->recording : o->store, o->deaths, o->n_deaths,
 			e) < 0 ||
 	    restore(p, e) < 0 || (o->recording && sequencer_open_tape(p, o->recording, 1, UINT64_MAX, e) < 0)) {
@@ -160,6 +180,8 @@ void pipeline_free(struct pipeline *p)
 		keyspace_free(&p->keyspaces[k]);
 	free(p->keyspaces);
 	free(p->keyspace_kinds);
+	free(p->keyspace_of);
+	free(p->joins);
 	for (uint32_t i = 0; i < 2; i++)
 		batch_free(&p->batches[i]);
 	free(p->node_of);
@@ -277,7 +299,7 @@ static void hand_over(struct pipeline *p, bool last)
 	}
 	c->complete = p->batch_seq;
 	c->last = last;
-	if (pipeline_still(p) && p->o.record && (last || checkpoint_due(p))) {
+	if (pipeline_still(p) && p->o.record && (last || p->joining || checkpoint_due(p))) {
 		c->snapshot = checkpoint_take(p);
 		if (!c->snapshot)
 			log_warn("host", "no memory for a checkpoint; the next one will be longer");
@@ -357,6 +379,11 @@ static enum step end_of_tape(struct pipeline *p)
 	log_reader_close(p->reader);
 	p->reader = NULL;
 	atomic_store(&p->catching_up, false);
+	if (p->warming) {
+		joins_warmed(p);
+		p->commit->first_seq = p->seq + 1;
+		return STEP_MORE;
+	}
 	CRASH_POINT("pipeline.caught_up");
 	if (!p->o.recording) /* numbers that were used up without a tape count too */
 		p->seq = p->batch_seq = store_last_seq(p->o.store);
@@ -409,7 +436,7 @@ static enum step finish(struct pipeline *p)
 static bool pausing(const struct pipeline *p)
 {
 	return __builtin_expect(atomic_load_explicit(&p->pause, memory_order_relaxed), 0) && !p->reader &&
-	       pipeline_may_pause(p);
+	       !p->joining && pipeline_may_pause(p);
 }
 
 /* Whether what is under way must come to its end before there is more. */
@@ -471,6 +498,27 @@ static enum step step_ahead(struct pipeline *p)
 	return STEP_MORE;
 }
 
+/* Who is new is written down before anything he says is. */
+static enum step step_join(struct pipeline *p)
+{
+	struct tw_err e = { 0 };
+	int32_t rc;
+
+	if (!p->join_handed) {
+		p->join_handed = true;
+		hand_over(p, false);
+		if (p->checkpoint_seq != p->batch_seq || p->whole)
+			return out_of_memory(p);
+		return STEP_MORE;
+	}
+	if (!recorder_at_rest(p->o.recorder, p->commit != NULL))
+		return STEP_IDLE;
+	p->joining = false;
+	CRASH_POINT("joins.recorded");
+	rc = judge_behind(p, &e);
+	return rc < 0 ? fail(p, rc, &e) : STEP_MORE;
+}
+
 enum step pipeline_step(struct pipeline *p)
 {
 	if (p->finished)
@@ -479,6 +527,8 @@ enum step pipeline_step(struct pipeline *p)
 		return fail(p, recorder_result(p->o.recorder), NULL);
 	if (!pipeline_commit(p))
 		return STEP_IDLE;
+	if (p->joining && !p->warming)
+		return step_join(p);
 	if (pipeline_still(p) && pausing(p))
 		return last_step(p);
 	if (pipeline_still(p) && checkpoint_due(p)) {

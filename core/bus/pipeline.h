@@ -34,6 +34,7 @@ struct pipeline_options {
 	uint32_t n_deaths;
 	bool record;               /* put events on the tape */
 	bool rebuild;              /* ignore the checkpoint */
+	bool whole;                /* replay: detectors that joined later are judged from the first event on, too */
 	bool live;                 /* some source is live: clock events enter once a second */
 };
 

@@ -237,7 +237,7 @@ void shard_judge(struct shard *shard, struct desk *desk, struct instance *instan
 		struct instance *in = &instances[i];
 		struct share *s = &shard->shares[i];
 		const struct lot *l = &items->lots[in->keyspace];
-		if (in->node->level != level || in->quarantined ||
+		if (in->node->level != level || in->quarantined || in->absent ||
 		    (in->home != UINT32_MAX && in->home != shard->number))
 			continue;
 		if (l->listed && l != fetched)

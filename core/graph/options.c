@@ -19,7 +19,9 @@ const struct tw_option graph_detector_options[] = {
 	TW_STRING(struct detector_options, cooldown, "0s",
 		  "after an alert its key stays quiet for a time (5m) or a number of events (100 events)"),
 	TW_STRING(struct detector_options, warmup, "0s",
-		  "no alerts of a key before it has been seen for a time (2h) or a number of events (100 events)"),
+		  "no alerts of a key before it has been seen for a time (2h) or a number of events (100 events). A "
+		  "detector "
+		  "that is new on a store with a past is first filled from the tape's last 2h, silently"),
 	TW_STRING(struct detector_options, key, "",
 		  "fields that select the state, for detectors that leave it open: symbol, account, account,symbol, "
 		  "none"),

@@ -247,6 +247,7 @@ static int32_t assemble(struct machine *m, const struct machine *from, struct tw
 				       .workers = o->workers ? o->workers : (uint32_t)g->host.workers,
 				       .record = !o->no_tape && !o->recording,
 				       .rebuild = o->rebuild && !from,
+				       .whole = o->whole,
 				       .live = !o->recording && any_live(g),
 				       .deaths = m->run->deaths,
 				       .n_deaths = m->run->n_deaths };

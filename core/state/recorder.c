@@ -12,9 +12,10 @@
 
 #define MAX_SINKS    256u
 #define MAX_REFUSED  1024u
-#define CURSOR_EVERY 200000000LL   /* ns: cursors alone are committed this often */
-#define FULL_EVERY   500000000LL   /* ns: attempts while the disk is full */
-#define RETAIN_EVERY 1000000000LL  /* ns: one segment is given up this often, for removing a large file takes its time \
+#define CURSOR_EVERY 200000000LL /* ns: cursors alone are committed this often */
+#define FULL_EVERY   500000000LL /* ns: attempts while the disk is full */
+#define RETAIN_EVERY                                                                                                   \
+	1000000000LL               /* ns: one segment is given up this often, for removing a large file takes its time \
 				    */
 #define RETAIN_PAUSE 60000000000LL /* ns: after an attempt that failed */
 
@@ -158,6 +159,11 @@ void recorder_hand(struct recorder *r, struct commit *c)
 bool recorder_idle(const struct recorder *r)
 {
 	return ring_count(&r->full) == 0 && ring_count(&r->free) >= COMMITS / 2;
+}
+
+bool recorder_at_rest(const struct recorder *r, bool taken)
+{
+	return ring_count(&r->free) == COMMITS - (taken ? 1 : 0);
 }
 
 /* ---- the group ---- */

@@ -59,6 +59,9 @@ struct commit *recorder_take(struct recorder *); /* an empty commit, or NULL: al
 void recorder_hand(struct recorder *, struct commit *);
 bool recorder_idle(const struct recorder *);     /* nothing waits: handing over now costs no delay */
 
+/* All that was handed over is durable, its checkpoint too; taken: the caller holds a commit. */
+bool recorder_at_rest(const struct recorder *, bool taken);
+
 /* One group of commits. STEP_DONE after the last one and the last cursors. [recorder] */
 enum step recorder_step(struct recorder *);
 struct bell *recorder_bell(struct recorder *);

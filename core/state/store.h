@@ -133,6 +133,10 @@ int32_t store_read_checkpoint(struct store *, uint64_t *ret_seq, struct buf *ret
                               int32_t (*each)(void *arg, const struct state_value *, struct tw_err *), void *arg,
                               struct tw_err *);
 
+/* One value of the newest checkpoint, appended to ret. TW_AGAIN: no such value, or no checkpoint. */
+int32_t store_checkpoint_value(struct store *, uint32_t space, uint32_t key, uint64_t *ret_seq, struct buf *ret,
+                               struct tw_err *);
+
 /* ---- reading logs ----
  * A reader copies one block at a time and holds nothing between calls. It sees what other processes commit. */
 enum log_kind { LOG_TAPE, LOG_ALERTS, LOG_DEAD };
@@ -143,6 +147,10 @@ int32_t log_reader_open(struct log_reader **ret, struct store *, enum log_kind, 
  * `from`: skip), TW_AGAIN at the end for now, or negative: STORE_E_DAMAGED names segment and record. */
 int32_t log_reader_next(struct log_reader *, struct block *ret, struct tw_err *);
 void log_reader_close(struct log_reader *);
+
+/* The first event of the tape, in its order, whose time is ts or later and whose number is at most `last`. TW_AGAIN:
+ * there is none. */
+int32_t store_find_time(struct store *, int64_t ts, uint64_t last, uint64_t *ret, struct tw_err *);
 
 /* Walk the records of a block: *at starts at 0; false at the end. */
 bool tape_record(const struct block *, size_t *at, uint16_t *source, const unsigned char **event, size_t *len);
