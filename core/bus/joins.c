@@ -147,7 +147,9 @@ static int32_t join(struct pipeline *p, const struct known *k, uint32_t i, struc
 	uint64_t through = store_complete(p->o.store);
 	struct join *j = &p->joins[i];
 
-	j->since = j->from = (through > k->seq ? through : k->seq) + 1;
+	/* What is logged already stays as it is: it is judged from the checkpoint on, and counts from there on. */
+	j->from = k->seq + 1;
+	j->since = (through > k->seq ? through : k->seq) + 1;
 	j->group = k->groups + 1;
 	j->fresh = true;
 	p->joining = true;

@@ -111,9 +111,7 @@ static int32_t restore(struct pipeline *p, struct tw_err *e)
 		if (rc < 0)
 			return rc;
 	}
-	if (p->joining && p->o.recorder) /* not in a rehearsal */
-		return joins_begin(p, e);
-	return judge_behind(p, e);
+	return p->joining && p->o.recorder ? joins_begin(p, e) : judge_behind(p, e); /* no recorder: a rehearsal */
 }
 
 static int32_t make_parts(struct pipeline *p, struct tw_err *e)
@@ -359,6 +357,8 @@ static int32_t fill(struct pipeline *p, struct batch *b)
 
 	if (p->reader) {
 		n = sequencer_replay(p, b);
+	} else if (recorder_held(p->o.recorder) && !pipeline_stopping(p)) {
+		n = 0; /* what they bring waits, and then they are not polled */
 	} else {
 		n = (int32_t)sequencer_fill(p, b);
 		if (p->o.live && !sequencer_ended(p))

@@ -123,7 +123,9 @@ bool said_order(struct pipeline *, struct batch *, const struct items *);
 struct snapshot *checkpoint_take(struct pipeline *);
 int32_t checkpoint_restore(struct pipeline *, uint64_t *ret_seq, struct tw_err *);
 
-/* handoff.c: may it stop here? */
+/* handoff.c: has some source been told to stop? */
+bool pipeline_stopping(const struct pipeline *);
+/* May it stop here? */
 bool pipeline_may_pause(const struct pipeline *);
 
 /* The commit being filled; NULL: all are under way. */

@@ -56,6 +56,10 @@ const struct tw_option graph_host_options[] = {
 		"give up the oldest segments while the tape takes more than this, whatever their age; 0: no bound"),
 	TW_DURATION(struct host_options, retain_alerts, "0s", "0s", "36500d",
 		    "drop alerts from the log so long after they were written, once every sink has them; 0s: never"),
+	TW_ENUM(struct host_options, when_full, "pause", "pause|drop",
+		"when a sink that is behind would make tape or alerts stay beyond retain, retain_size or "
+		"retain_alerts: pause: "
+		"sources are not read until it has caught up; drop: it loses the oldest, with a dead letter"),
 	TW_INT(struct host_options, max_names, "4000000", "16", "1000000000",
 	       "different symbols and accounts in one run"),
 	TW_END,

@@ -43,12 +43,16 @@ struct commit {
 };
 
 struct recorder;
+/* A sink for which the limits of retention are reached holds the sources back, until it has caught up. [any] */
+bool recorder_held(const struct recorder *);
+
 /* wake: rung when a commit has come back or more has become durable. store NULL: commits vanish (benchmarks). */
 struct recorder *recorder_new(struct store *, uint32_t n_sources, struct bell *wake);
 void recorder_free(struct recorder *);
 
-/* What may be given up, and when; cursors are left out, the recorder knows its sinks. Before the first step. */
-void recorder_retention(struct recorder *, const struct retention *);
+/* What may be given up, and when; cursors are left out, the recorder knows its sinks. ends: the run ends by itself, so
+ * sources do not wait for a sink that has given up. Before the first step. */
+void recorder_retention(struct recorder *, const struct retention *, bool ends);
 
 /* Called on the recorder's thread for each position that has become durable; index: as in commit.positions. Set it
  * before the first step. */
@@ -74,10 +78,14 @@ uint64_t recorder_durable_seq(const struct recorder *);
 uint64_t recorder_durable_alert(const struct recorder *);
 
 /* Sinks: register before the first step; then move the cursor. recorder_sink() returns the number of the sink. */
+/* It has given up and will not fetch anything: [sink] */
+void recorder_sink_gone(struct recorder *, uint32_t sink);
 uint32_t recorder_sink(struct recorder *, const char *name, struct bell *wake, uint64_t start);
 void recorder_cursor(struct recorder *, uint32_t sink, uint64_t record); /* [sink] */
 /* A record that a sink refused for good. Copied. [sink] */
 int32_t recorder_refused(struct recorder *, const struct dead_letter *);
+/* Some of those are not durable yet. [any] */
+bool recorder_refused_waits(const struct recorder *);
 /* No sink will move its cursor any more: the recorder may finish. [any] */
 void recorder_sinks_done(struct recorder *);
 

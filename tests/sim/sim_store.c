@@ -388,6 +388,12 @@ int32_t store_retain(struct store *s, const struct retention *r, struct tw_err *
 	return TW_OK;
 }
 
+const char *store_holder(const struct store *s)
+{
+	(void)s;
+	return NULL;
+}
+
 /* ---- reading ---- */
 
 struct log_reader {
