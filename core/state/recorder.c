@@ -387,9 +387,9 @@ void recorder_sink_gone(struct recorder *r, uint32_t sink)
 }
 
 /* Hold the sources back, or let them go on. */
-static void hold(struct recorder *r)
+static void hold(struct recorder *r, bool going)
 {
-	const char *holder = store_holder(r->store);
+	const char *holder = going ? NULL : store_holder(r->store); /* the oldest has just gone: nobody held it */
 	bool held = holder != NULL;
 
 	for (uint32_t i = 0; held && r->ends && i < r->n_sinks; i++)
@@ -425,8 +425,8 @@ static int32_t retain(struct recorder *r, bool done, struct tw_err *e)
 	limits.n_cursors = r->n_sinks;
 	rc = store_retain(r->store, &limits, e);
 	r->retain_at = os->mono() + RETAIN_EVERY;
-	if (rc == TW_OK)
-		hold(r);
+	if (rc == TW_OK || rc == TW_AGAIN)
+		hold(r, rc == TW_AGAIN);
 	if (rc == STORE_E_FATAL || rc == TW_AGAIN)
 		return rc;
 	if (rc < 0) {

@@ -282,8 +282,10 @@ static void say_who_holds(struct store *s, const struct slowest *slow, const str
 		s->held_since = 0;
 		return;
 	}
-	if (!s->held_since)
+	if (!s->held_since || (s->holder[0] && strcmp(s->holder, slow->name) != 0)) {
 		s->held_since = os->mono();
+		s->holder[0] = '\0';
+	}
 	if (!s->holder[0] && os->mono() - s->held_since < patience)
 		return; /* perhaps it has just begun to fetch */
 	if (strcmp(s->holder, slow->name) == 0 && (s->holder_segments || !held->segments) &&
@@ -334,7 +336,7 @@ int32_t store_retain(struct store *s, const struct retention *r, struct tw_err *
 		return rc;
 	if (!more && (held.segments || held.alerts) && !slow.here)
 		return forget_stranger(s, &slow, err);
-	if (!more)
+	if (!more || !(held.segments || held.alerts))
 		say_who_holds(s, &slow, &held, r->patience);
 	return more ? TW_AGAIN : TW_OK;
 }

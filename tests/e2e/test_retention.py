@@ -133,8 +133,8 @@ def test_a_sink_that_is_gone_can_be_dropped_by_hand(filled):
 
 def live(host=None):
     """Trades whose size counts 1, 2, 3 ... without end, and a sink whose folder is a file for now."""
-    return {"host": {"segment_size": "1MiB", "retain_size": "8MiB", **(host or {})},
-            "sources": {"count": {"plugin": "counting_source", "symbol": "X", "burst": 500}},
+    return {"host": {"segment_size": "1MiB", "retain_size": "8MiB", "checkpoint": "100ms", **(host or {})},
+            "sources": {"count": {"plugin": "counting_source", "symbol": "X", "burst": 100}},
             "detectors": {"every": {"plugin": "slow_detector", "inputs": ["count"], "every": 5000, "key": "none"}},
             "sinks": {"lines": {"plugin": "jsonl", "inputs": ["every"], "path": "blocked/alerts.jsonl"}}}
 
@@ -195,7 +195,6 @@ def test_taking_the_sink_out_by_a_reload_lets_the_sources_go_on(stuck):
     stuck.configure({**live(), "sinks": {"nothing": {"plugin": "null", "inputs": ["every"]}}})
     reload_kit.ask_reload(stuck)
     assert kit.wait_for(lambda: len(stuck.alerts()) > before, stuck.process), stuck.log()
-    assert "sink 'lines' is not in the configuration" in stuck.log()
 
 
 def test_dropping_the_oldest_leaves_a_dead_letter(pipeline):
@@ -204,8 +203,11 @@ def test_dropping_the_oldest_leaves_a_dead_letter(pipeline):
     pipeline.configure(live({"when_full": "drop", "retain_alerts": "3s"}))
     pipeline.process = pipeline.start(env=reload_kit.ENV)
     try:
-        assert kit.wait_for(lambda: (pipeline.alerts() or [{"id": "-1-"}])[0]["seq"] > 5000
-                            if pipeline.alerts() else False, pipeline.process, 120), pipeline.log()
+        reload_kit.ready(pipeline, pipeline.process)
+
+        def dropped():
+            return json.loads(pipeline.ask("state", "ls", "--json", "-d", "data"))["alerts"]["first"] > 1
+        assert kit.wait_for(dropped, pipeline.process, 120), pipeline.log()
         unblock(pipeline)
         assert kit.wait_for(lambda: "were given up before this sink had them" in pipeline.log(), pipeline.process)
         assert kit.wait_for(lambda: pipeline.path("blocked/alerts.jsonl").exists(), pipeline.process)
@@ -218,7 +220,7 @@ def test_dropping_the_oldest_leaves_a_dead_letter(pipeline):
     gone = re.search(r"records (\d+) to (\d+) of the alert log were given up", letters[0]["detail"])
     first, last = int(gone[1]), int(gone[2])
     delivered = kit.json_lines(pipeline.path("blocked/alerts.jsonl").read_text())
-    numbers = [a["seq"] // 5000 for a in delivered]  # record n is about event 5000 n
+    numbers = [int(a["reason"].split("after ")[1].split()[0]) // 5000 for a in delivered]  # of the record
     assert numbers == [n for n in range(1, numbers[-1] + 1) if not first <= n <= last]
 
 
