@@ -78,6 +78,7 @@ static int run(int argc, char **argv)
 					 .dir = a.dir,
 					 .recording = argv[1],
 					 .whole = a.whole,
+					 .scratch = temporary,
 					 .progress = cli_wants_progress(&a.log),
 					 .batch = (uint32_t)a.batch,
 					 .workers = (uint32_t)a.workers };

@@ -60,6 +60,9 @@ const struct tw_option graph_host_options[] = {
 		"when a sink that is behind would make tape or alerts stay beyond retain, retain_size or "
 		"retain_alerts: pause: "
 		"sources are not read until it has caught up; drop: it loses the oldest, with a dead letter"),
+	TW_STRING(struct host_options, metrics, "",
+		  "answer /metrics and /healthz at this address, e.g. 127.0.0.1:9464; without a host only on the "
+		  "loopback; read at the start"),
 	TW_INT(struct host_options, max_names, "4000000", "16", "1000000000",
 	       "different symbols and accounts in one run"),
 	TW_END,

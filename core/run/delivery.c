@@ -43,8 +43,9 @@ static const char *host_name(const struct tw_host *h, uint32_t id)
 
 static const void *host_extension(const struct tw_host *h, const char *id)
 {
-	(void)h;
-	return strcmp(id, "screen/1") == 0 ? screen_extension() : NULL;
+	const struct delivery *d =
+		(const struct delivery *)(const void *)((const char *)h - offsetof(struct delivery, host));
+	return strcmp(id, "screen/1") == 0 ? screen_extension() : ext_find(d->ext, id);
 }
 
 /* The first of the records it was handed; which of them it had come to, it alone knows. */
@@ -89,7 +90,8 @@ struct delivery *delivery_new(const struct graph *g, const struct graph_node *no
 	bell_init(&d->bell);
 	d->names = intern_new(MAX_NAMES);
 	d->room = malloc((size_t)BATCH_RECORDS * EVENT_ROOM);
-	if (!d->names || !d->room)
+	d->ext = ext_new(NULL, PLUGIN_SINK, node->plugin->name, node->name);
+	if (!d->names || !d->room || !d->ext)
 		goto fail;
 	if (log_reader_open(&d->reader, store, LOG_ALERTS, start + 1, e) < 0) {
 		delivery_free(d);
@@ -115,12 +117,18 @@ void delivery_free(struct delivery *d)
 	if (!d)
 		return;
 	close_sink(d);
+	ext_free(d->ext);
 	log_reader_close(d->reader);
 	intern_free(d->names);
 	arena_free(&d->scratch);
 	free(d->room);
 	free(d->letters);
 	free(d);
+}
+
+void delivery_serve(struct delivery *d, struct services *s)
+{
+	ext_serve(d->ext, s);
 }
 
 /* ---- choosing records ---- */

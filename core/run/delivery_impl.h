@@ -21,6 +21,7 @@ struct delivery {
 	struct recorder *recorder;
 	struct store *store;
 	struct tw_host host;
+	struct ext *ext;
 	struct bell bell;
 	struct log_reader *reader;
 	struct intern *names; /* the sink's own: scores name symbols by number */
