@@ -262,6 +262,8 @@ static int32_t assemble(struct machine *m, const struct machine *from, struct tw
 				       .whole = o->whole,
 				       .figures = m->run->o->graph->host.metrics && *m->run->o->graph->host.metrics,
 				       .live = !o->recording && any_live(g),
+				       .until = o->until,
+				       .measure = o->measure,
 				       .deaths = m->run->deaths,
 				       .n_deaths = m->run->n_deaths };
 	int32_t rc;
