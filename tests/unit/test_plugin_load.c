@@ -195,8 +195,8 @@ static void what_is_no_plugin_is_refused(void **state)
 static void another_abi_is_refused_with_both_versions(void **state)
 {
 	(void)state;
-	refused("bad_major", "plugin ABI 1.0, this tapewatch has 0.10", "upgrade tapewatch");
-	refused("bad_minor", "plugin ABI 0.11, this tapewatch only has 0.10", "upgrade tapewatch");
+	refused("bad_major", "plugin ABI 1.0, this tapewatch has 0.9", "upgrade tapewatch");
+	refused("bad_minor", "plugin ABI 0.10, this tapewatch only has 0.9", "upgrade tapewatch");
 }
 
 static void a_newer_event_schema_is_refused(void **state)

@@ -7,9 +7,6 @@
  */
 #include <tapewatch/fields.h>
 
-/* Built for a host that does not tell event time, it closes window by window: a late event finds the right one open. */
-#define KNOWS_TIME (TW_ABI_MAJOR > 0 || TW_ABI_MINOR >= 10)
-
 enum { BOTH, UPPER, LOWER };
 enum { WARMING, FLAT, ADAPTED, FORGOTTEN };
 enum { WINDOWS_MAX = 100000 /* of one gap, each of which costs a call */ };
@@ -334,17 +331,12 @@ static int64_t next_word(const struct rate *o, struct state *s)
 
 static int64_t event_time(const struct tw_ctx *c, const struct tw_event *ev)
 {
-#if KNOWS_TIME
 	return c->now > ev->ts ? c->now : ev->ts;
-#else
-	(void)c;
-	return ev->ts;
-#endif
 }
 
 static void arm(struct tw_ctx *c, const struct rate *o, struct state *s)
 {
-	c->host->timer(c, !s->counting ? 0 : KNOWS_TIME ? next_word(o, s) : s->now.end);
+	c->host->timer(c, s->counting ? next_word(o, s) : 0);
 }
 
 static int32_t on_timer(struct tw_ctx *c, void *state, int64_t due)

@@ -68,7 +68,8 @@ FROZEN_AT(struct tw_ctx, i, 4, 4);
 FROZEN_AT(struct tw_ctx, host, 8, 8);
 FROZEN_AT(struct tw_ctx, self, 16, 8);
 FROZEN_AT(struct tw_ctx, counters, 24, 8);
-FROZEN_START(struct tw_ctx, 32);
+FROZEN_AT(struct tw_ctx, now, 32, 8);
+FROZEN_START(struct tw_ctx, 40);
 
 FROZEN_AT(struct tw_deal, account, 0, 4);
 FROZEN_AT(struct tw_deal, symbol, 4, 4);
@@ -268,7 +269,8 @@ FROZEN_AT(struct tw_sink, write, 72, 8);
 FROZEN_AT(struct tw_sink, flush, 80, 8);
 FROZEN_AT(struct tw_sink, close, 88, 8);
 FROZEN_AT(struct tw_sink, position, 96, 8);
-FROZEN_START(struct tw_sink, 104);
+FROZEN_AT(struct tw_sink, mark, 104, 8);
+FROZEN_START(struct tw_sink, 112);
 
 FROZEN_AT(struct tw_source, struct_size, 0, 4);
 FROZEN_AT(struct tw_source, option_size, 4, 4);

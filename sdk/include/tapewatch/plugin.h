@@ -37,8 +37,8 @@ extern "C" {
 #endif
 
 #define TW_MAGIC 0x31505754u /* "TWP1" */
-#define TW_ABI_MAJOR 0u      /* 0.x until real stores and screens have used it, then 1.0 */
-#define TW_ABI_MINOR 10u
+#define TW_ABI_MAJOR 0u      /* 0.9 until real stores and screens have used it, then 1.0 */
+#define TW_ABI_MINOR 9u
 #define TW_ABI (TW_ABI_MAJOR << 16 | TW_ABI_MINOR)
 #define TW_EVENT_SCHEMA 1u
 
@@ -288,7 +288,7 @@ struct tw_ctx {
 	const struct tw_host *host;
 	void *self;
 	uint64_t *counters; /* one per name in tw_detector.counters */
-	/* For detectors with a timer(): event time, the highest ts so far; inside timer() its due. Else 0. Since 0.10 */
+	/* For detectors with a timer(): event time, the highest ts so far; inside timer() its due. Else 0. */
 	int64_t now;
 };
 
@@ -460,7 +460,7 @@ struct tw_sink {
 	void (*close)(void *self);                                                                        /* [sink] */
 	/* The cursor kept with the data. TW_AGAIN: there is none yet; other results as open(). */
 	int32_t (*position)(void *self, struct tw_pos *, struct tw_err *);                                /* [sink] */
-	/* The cursor to keep with what was accepted so far; results as flush(). Since 0.10 */
+	/* The cursor to keep with what was accepted so far; results as flush(). */
 	int32_t (*mark)(void *self, const struct tw_pos *, struct tw_err *);                              /* [sink] */
 };
 
