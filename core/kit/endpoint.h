@@ -31,14 +31,15 @@ struct kit_got { /* what a source brought */
 struct kit_source;
 /* resume: NULL or a position. Opens at the first poll. */
 struct kit_source *kit_source_new(struct kit_plan *, const struct tw_pos *resume, struct tw_err *);
-void kit_source_free(struct kit_source *); /* closes it */
+void kit_source_end(struct kit_source *);  /* closes it; what it brought stays. Before another is made of the plan */
+void kit_source_free(struct kit_source *);
 /* One poll with room for so many events. What poll() or open() returned; the sentence in e. */
 int32_t kit_source_poll(struct kit_source *, uint32_t room, struct tw_err *e);
 /* Until it is done, has nothing, or fails; at most so many polls, then TW_E_FATAL. */
 int32_t kit_source_all(struct kit_source *, uint32_t room, uint32_t polls, struct tw_err *e);
 const struct kit_got *kit_source_got(const struct kit_source *);
-/* Read again from every position that was marked, `room` events a poll: the rest must be the same. TW_OK, or TW_E_DATA
- * with a text for people appended to why. limit: positions tried, spread over all. */
+/* Read again from this position, or from the beginning, `room` events a poll: the rest must be the same. TW_OK, or TW_E_DATA
+ * with a text for people appended to why. */
 int32_t kit_source_compare(struct kit_plan *, const struct kit_got *, const struct kit_mark *from, uint32_t room,
 			   int64_t start, struct buf *why);
 

@@ -18,6 +18,7 @@ struct kit_source {
 	struct pump *pump;
 	struct bell bell;
 	uint32_t room;
+	bool ended;
 	int32_t rc; /* of the last call */
 	struct tw_err e;
 	struct kit_got got;
@@ -81,15 +82,25 @@ struct kit_source *kit_source_new(struct kit_plan *plan, const struct tw_pos *re
 	return s;
 }
 
-void kit_source_free(struct kit_source *s)
+void kit_source_end(struct kit_source *s)
 {
-	if (!s)
+	if (s->ended)
 		return;
+	s->ended = true;
 	pump_free(s->pump);
+	s->pump = NULL;
 	bell_free(&s->bell);
 	s->plan->node->plugin = s->plan->plugin;
 	s->plan->node->self = s->plan->self;
 	free(s->block);
+	s->block = NULL;
+}
+
+void kit_source_free(struct kit_source *s)
+{
+	if (!s)
+		return;
+	kit_source_end(s);
 	kit_events_free(&s->got.events);
 	arena_free(&s->got.arena);
 	free(s->got.dead);

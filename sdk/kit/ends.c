@@ -148,6 +148,7 @@ uint32_t test_repeat_source(struct tw_test *t)
 	const struct kit_got *g = kit_source_got(t->source);
 	uint32_t step = g->n_marks / TRIED + 1, wrong = 0;
 
+	kit_source_end(t->source);
 	wrong += compare(t, NULL, 1);
 	wrong += compare(t, NULL, 4096);
 	for (uint32_t i = 0; i < g->n_marks && wrong < 3; i += step)
