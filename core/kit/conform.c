@@ -154,5 +154,7 @@ int32_t conform_run(struct conform *c, struct tw_err *e)
 	for (unsigned kind = 0; kind < PLUGIN_KINDS; kind++)
 		if (kinds & 1u << kind)
 			run_all(c, plugin_kind_names[kind], rows[kind]);
+	if (c->input && kinds & 1u << PLUGIN_DETECTOR)
+		run_all(c, plugin_kind_names[PLUGIN_DETECTOR], conform_given);
 	return TW_OK;
 }

@@ -30,7 +30,8 @@ struct conform_row {
 	const char *name;
 	conform_check *check;
 };
-extern const struct conform_row conform_common[], conform_detector[], conform_source[], conform_sink[]; /* end: NULL */
+extern const struct conform_row conform_common[], conform_detector[], conform_source[], conform_sink[],
+	conform_given[]; /* end: NULL; given: when there is an input */
 
 /* The plan with the options that were given. CONFORM_OK, or what to answer instead. */
 enum conform_result conform_plan(const struct conform *, enum plugin_kind, struct kit_plan *, struct buf *why);

@@ -207,6 +207,9 @@ const struct conform_row conform_detector[] = {
 	{ "hostile events, batches of 256", hostile_batches },
 	{ "hostile events, 4 workers", hostile_workers },
 	{ "hostile events, poisoned memory", hostile_pattern },
+	{ NULL, NULL },
+};
+const struct conform_row conform_given[] = {
 	{ "given events", given },
 	{ "given events, a second time", given_twice },
 	{ "given events, saved and restored between every two", given_restart },

@@ -21,6 +21,27 @@ struct giving {
 	struct tw_err e;
 };
 
+/* Records as the alert log may hold them: what does not decode never gets there. */
+static int32_t make_records(struct giving *g, bool hostile)
+{
+	_Alignas(16) unsigned char room[512];
+	struct kit_events all = { 0 };
+	struct arena a = { 0 };
+	struct intern *names = intern_new(10000);
+	int32_t rc = names ? conform_events(&all, TW_ALERT | TW_SCORE, 2 * RECORDS, 11, hostile) : TW_E_FATAL;
+
+	for (uint32_t i = 0; rc == TW_OK && i < all.n && g->records.n < RECORDS; i++) {
+		size_t len;
+		const unsigned char *bytes = kit_event(&all, i, &len);
+		if (event_decode((struct tw_event *)(void *)room, bytes, len, names, &a) == len)
+			rc = kit_events_add(&g->records, bytes, len);
+	}
+	intern_free(names);
+	arena_free(&a);
+	kit_events_free(&all);
+	return g->records.n == RECORDS ? rc : TW_E_FATAL;
+}
+
 static enum conform_result begin(const struct conform *c, struct giving *g, bool hostile, struct buf *why)
 {
 	enum conform_result r;
@@ -29,11 +50,11 @@ static enum conform_result begin(const struct conform *c, struct giving *g, bool
 	r = conform_plan(c, PLUGIN_SINK, &g->plan, why);
 	if (r != CONFORM_OK)
 		return r;
-	if (conform_events(&g->records, TW_ALERT | TW_SCORE, RECORDS, 11, hostile) == TW_OK)
+	if (make_records(g, hostile) == TW_OK)
 		g->sink = kit_sink_new(&g->plan, &g->e);
 	if (g->sink && kit_sink_open(g->sink, &g->e) == TW_OK)
 		return CONFORM_OK;
-	(void)buf_addf(why, "it does not open: %s", g->e.msg);
+	(void)buf_addf(why, "it does not open: %s", g->sink ? g->e.msg : "no memory for records");
 	return CONFORM_FAIL;
 }
 

@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #define POLLS     20000u
-#define POSITIONS 512u /* resumed from, at most, spread over all */
+#define EVENTS    5000u /* read of a source that has more */
+#define ROOM      7u    /* of a poll: many positions */
+#define POSITIONS 512u  /* resumed from, at most, spread over all */
 
 static enum conform_result check_starts(const struct conform *c, struct buf *why)
 {
@@ -32,7 +34,7 @@ static struct kit_source *read_all(const struct conform *c, struct kit_plan *p, 
 	if (*ret != CONFORM_OK)
 		return NULL;
 	s = kit_source_new(p, NULL, &e);
-	rc = s ? kit_source_all(s, 64, POLLS, &e) : TW_E_FATAL;
+	rc = s ? kit_source_all(s, ROOM, POLLS, EVENTS, &e) : TW_E_FATAL;
 	if (rc >= 0 && kit_source_got(s)->events.n)
 		return s;
 	*ret = rc < 0 ? CONFORM_FAIL : CONFORM_SKIP;
@@ -216,14 +218,14 @@ static enum conform_result changed(const struct conform *c, void (*change)(struc
 	s = NULL;
 	change(&d);
 	rest = kit_source_new(&p, &pos, &e);
-	rc = rest ? kit_source_all(rest, 64, POLLS, &e) : TW_E_FATAL;
+	rc = rest ? kit_source_all(rest, 64, POLLS, UINT32_MAX, &e) : TW_E_FATAL;
 	if (rc < 0) {
 		(void)buf_addf(why, "refused: %s", e.msg);
 		goto out;
 	}
 	kit_source_end(rest);
 	whole = kit_source_new(&p, NULL, &ignored);
-	if (whole && kit_source_all(whole, 64, POLLS, &ignored) >= 0 &&
+	if (whole && kit_source_all(whole, 64, POLLS, UINT32_MAX, &ignored) >= 0 &&
 	    same_events(&kit_source_got(rest)->events, &kit_source_got(whole)->events)) {
 		(void)buf_addf(why, "read again from its beginning");
 		goto out;

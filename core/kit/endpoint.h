@@ -25,6 +25,7 @@ struct kit_got { /* what a source brought */
 	struct kit_mark *marks;
 	uint32_t n_dead, n_marks;
 	uint64_t skipped;
+	bool ended; /* done, or nothing for now; else it would have gone on */
 	struct arena arena;
 };
 
@@ -35,8 +36,8 @@ void kit_source_end(struct kit_source *);  /* closes it; what it brought stays. 
 void kit_source_free(struct kit_source *);
 /* One poll with room for so many events. What poll() or open() returned; the sentence in e. */
 int32_t kit_source_poll(struct kit_source *, uint32_t room, struct tw_err *e);
-/* Until it is done, has nothing, or fails; at most so many polls, then TW_E_FATAL. */
-int32_t kit_source_all(struct kit_source *, uint32_t room, uint32_t polls, struct tw_err *e);
+/* Until it is done, has nothing, fails, or has brought so many events; at most so many polls, then TW_E_FATAL. */
+int32_t kit_source_all(struct kit_source *, uint32_t room, uint32_t polls, uint32_t events, struct tw_err *e);
 const struct kit_got *kit_source_got(const struct kit_source *);
 /* Read again from this position, or from the beginning, `room` events a poll: the rest must be the same. TW_OK, or TW_E_DATA
  * with a text for people appended to why. */

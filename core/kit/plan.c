@@ -74,18 +74,18 @@ static int add_options(struct buf *y, const struct kit_plan *p, const char *inpu
 			end--;
 		if (end <= first + 1)
 			end = first + strlen(first) + 1;
-		bad |= buf_addf(y, "%s: {%s: {plugin: %s%s%s%.*s}}\n", section(p->kind), p->name, p->name, inputs,
-				strspn(first + 1, " \t\r\n}") == strlen(first + 1) ? "" : ", ", (int)(end - first - 2),
-				first + 1);
+		bad |= buf_addf(y, "%s: {\"%s\": {plugin: \"%s\"%s%s%.*s}}\n", section(p->kind), p->name, p->name,
+				inputs, strspn(first + 1, " \t\r\n}") == strlen(first + 1) ? "" : ", ",
+				(int)(end - first - 2), first + 1);
 		return bad;
 	}
-	bad |= buf_addf(y, "%s:\n  %s:\n", section(p->kind), p->name);
+	bad |= buf_addf(y, "%s:\n  \"%s\":\n", section(p->kind), p->name);
 	while (*s) {
 		size_t len = strcspn(s, "\n");
 		bad |= buf_addf(y, "    %.*s\n", (int)len, s);
 		s += len + (s[len] == '\n');
 	}
-	return bad | buf_addf(y, "    plugin: %s\n", p->name) | (*inputs ? buf_addf(y, "    %s\n", inputs + 2) : 0);
+	return bad | buf_addf(y, "    plugin: \"%s\"\n", p->name) | (*inputs ? buf_addf(y, "    %s\n", inputs + 2) : 0);
 }
 
 static int write_yaml(struct buf *y, const struct kit_plan *p, const char *options)
@@ -98,7 +98,7 @@ static int write_yaml(struct buf *y, const struct kit_plan *p, const char *optio
 	if (p->kind == PLUGIN_SINK)
 		bad |= buf_addf(y, "detectors: {quiet: {plugin: " KIT_SILENT ", inputs: [events]}}\n");
 	if (p->kind == PLUGIN_DETECTOR)
-		bad |= buf_addf(y, "sinks: {said: {plugin: " KIT_CATCH ", inputs: [%s], kinds: [alert, score]}}\n",
+		bad |= buf_addf(y, "sinks: {said: {plugin: " KIT_CATCH ", inputs: [\"%s\"], kinds: [alert, score]}}\n",
 				p->name);
 	return bad | buf_addf(y, "host: {sync: off, checkpoint: 24h, max_names: 200000}\n");
 }
