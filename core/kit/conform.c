@@ -136,8 +136,23 @@ static enum conform_result check_load(const struct conform *c, struct buf *why)
 
 static void run_all(struct conform *c, const char *kind, const struct conform_row *rows)
 {
-	for (; rows->name; rows++)
-		(void)one(c, kind, rows->name, rows->check);
+	const char *failed = NULL;
+
+	for (; rows->name; rows++) {
+		unsigned r;
+		char text[200];
+		if (rows->stem)
+			failed = NULL;
+		if (failed) {
+			snprintf(text, sizeof text, "left out, because this failed: %s", failed);
+			c->n[CONFORM_SKIP]++;
+			c->each(c->arg, kind, rows->name, CONFORM_SKIP, text);
+			continue;
+		}
+		r = one(c, kind, rows->name, rows->check);
+		if (r == CONFORM_FAIL && (rows->stem || rows->limb))
+			failed = rows->name;
+	}
 }
 
 int32_t conform_run(struct conform *c, struct tw_err *e)

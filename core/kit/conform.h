@@ -29,6 +29,8 @@ typedef enum conform_result conform_check(const struct conform *, struct buf *wh
 struct conform_row {
 	const char *name;
 	conform_check *check;
+	bool stem; /* the rows up to the next stem repeat it: when it fails they say nothing new and are left out */
+	bool limb; /* one of those rows whose failure makes the rest of them say nothing new, too */
 };
 extern const struct conform_row conform_common[], conform_detector[], conform_source[], conform_sink[],
 	conform_given[]; /* end: NULL; given: when there is an input */

@@ -336,8 +336,8 @@ enum conform_result conform_start_stop(const struct conform *c, enum plugin_kind
 	return why->len ? CONFORM_FAIL : CONFORM_OK;
 }
 
-const struct conform_row conform_common[] = { { "one exported symbol", check_symbols },
-					      { "options and purpose are documented", check_documented },
+const struct conform_row conform_common[] = { { "one exported symbol", check_symbols, true, false },
+					      { "options and purpose are documented", check_documented, true, false },
 					      { "the ends of every range are taken, or refused with a sentence",
-						check_ends },
-					      { NULL, NULL } };
+						check_ends, true, false },
+					      { NULL, NULL, true, false } };

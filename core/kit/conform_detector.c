@@ -174,46 +174,46 @@ static enum conform_result check_state(const struct conform *c, struct buf *why)
 	}
 ON(ORDINARY_EVENTS, ordinary, -1)
 ON(ORDINARY_EVENTS, ordinary_twice, 0)
-ON(ORDINARY_EVENTS, ordinary_restart, 1)
-ON(ORDINARY_EVENTS, ordinary_moved, 2)
+ON(ORDINARY_EVENTS, ordinary_restart, 2)
+ON(ORDINARY_EVENTS, ordinary_moved, 1)
 ON(ORDINARY_EVENTS, ordinary_batches, 3)
 ON(ORDINARY_EVENTS, ordinary_workers, 4)
 ON(ORDINARY_EVENTS, ordinary_pattern, 5)
 ON(HOSTILE_EVENTS, hostile, -1)
 ON(HOSTILE_EVENTS, hostile_twice, 0)
-ON(HOSTILE_EVENTS, hostile_restart, 1)
+ON(HOSTILE_EVENTS, hostile_restart, 2)
 ON(HOSTILE_EVENTS, hostile_batches, 3)
 ON(HOSTILE_EVENTS, hostile_workers, 4)
 ON(HOSTILE_EVENTS, hostile_pattern, 5)
 ON(GIVEN_EVENTS, given, -1)
 ON(GIVEN_EVENTS, given_twice, 0)
-ON(GIVEN_EVENTS, given_restart, 1)
+ON(GIVEN_EVENTS, given_restart, 2)
 ON(GIVEN_EVENTS, given_batches, 3)
 ON(GIVEN_EVENTS, given_workers, 4)
 
 const struct conform_row conform_detector[] = {
-	{ "ten thousand starts and stops", check_starts },
-	{ "its state has a version", check_state },
-	{ "ordinary events", ordinary },
-	{ "ordinary events, a second time", ordinary_twice },
-	{ "ordinary events, saved and restored between every two", ordinary_restart },
-	{ "ordinary events, the state moved at every call", ordinary_moved },
-	{ "ordinary events, batches of 256", ordinary_batches },
-	{ "ordinary events, 4 workers", ordinary_workers },
-	{ "ordinary events, poisoned memory", ordinary_pattern },
-	{ "hostile events", hostile },
-	{ "hostile events, a second time", hostile_twice },
-	{ "hostile events, saved and restored between every two", hostile_restart },
-	{ "hostile events, batches of 256", hostile_batches },
-	{ "hostile events, 4 workers", hostile_workers },
-	{ "hostile events, poisoned memory", hostile_pattern },
-	{ NULL, NULL },
+	{ "ten thousand starts and stops", check_starts, true, false },
+	{ "its state has a version", check_state, true, false },
+	{ "ordinary events", ordinary, true, false },
+	{ "ordinary events, a second time", ordinary_twice, false, true },
+	{ "ordinary events, saved and restored between every two", ordinary_restart, false, false },
+	{ "ordinary events, the state moved at every call", ordinary_moved, false, false },
+	{ "ordinary events, batches of 256", ordinary_batches, false, false },
+	{ "ordinary events, 4 workers", ordinary_workers, false, false },
+	{ "ordinary events, poisoned memory", ordinary_pattern, false, false },
+	{ "hostile events", hostile, true, false },
+	{ "hostile events, a second time", hostile_twice, false, true },
+	{ "hostile events, saved and restored between every two", hostile_restart, false, false },
+	{ "hostile events, batches of 256", hostile_batches, false, false },
+	{ "hostile events, 4 workers", hostile_workers, false, false },
+	{ "hostile events, poisoned memory", hostile_pattern, false, false },
+	{ NULL, NULL, true, false },
 };
 const struct conform_row conform_given[] = {
-	{ "given events", given },
-	{ "given events, a second time", given_twice },
-	{ "given events, saved and restored between every two", given_restart },
-	{ "given events, batches of 256", given_batches },
-	{ "given events, 4 workers", given_workers },
-	{ NULL, NULL },
+	{ "given events", given, true, false },
+	{ "given events, a second time", given_twice, false, true },
+	{ "given events, saved and restored between every two", given_restart, false, false },
+	{ "given events, batches of 256", given_batches, false, false },
+	{ "given events, 4 workers", given_workers, false, false },
+	{ NULL, NULL, true, false },
 };

@@ -175,12 +175,12 @@ static enum conform_result check_reopen(const struct conform *c, struct buf *why
 }
 
 const struct conform_row conform_sink[] = {
-	{ "ten thousand starts and stops", check_starts },
-	{ "records one by one", check_single },
-	{ "records in batches of 256", check_batches },
-	{ "the same records three times", check_triple },
-	{ "lost replies: accepted, not flushed, closed, given again", check_lost },
-	{ "closed and opened between every two records", check_reopen },
-	{ "hostile records", check_hostile },
-	{ NULL, NULL },
+	{ "ten thousand starts and stops", check_starts, true, false },
+	{ "records one by one", check_single, true, false },
+	{ "records in batches of 256", check_batches, true, false },
+	{ "the same records three times", check_triple, true, false },
+	{ "lost replies: accepted, not flushed, closed, given again", check_lost, true, false },
+	{ "closed and opened between every two records", check_reopen, true, false },
+	{ "hostile records", check_hostile, true, false },
+	{ NULL, NULL, true, false },
 };

@@ -290,12 +290,12 @@ static enum conform_result check_replaced(const struct conform *c, struct buf *w
 }
 
 const struct conform_row conform_source[] = {
-	{ "ten thousand starts and stops", check_starts },
-	{ "it reads, and marks positions", check_read },
-	{ "one event a poll gives the same", check_small },
-	{ "4096 events a poll give the same", check_large },
-	{ "from every position it goes on with exactly the rest", check_resume },
-	{ "a log that was cut behind it is noticed", check_cut },
-	{ "a log that was replaced behind it is noticed", check_replaced },
-	{ NULL, NULL },
+	{ "ten thousand starts and stops", check_starts, true, false },
+	{ "it reads, and marks positions", check_read, true, false },
+	{ "one event a poll gives the same", check_small, true, false },
+	{ "4096 events a poll give the same", check_large, true, false },
+	{ "from every position it goes on with exactly the rest", check_resume, true, false },
+	{ "a log that was cut behind it is noticed", check_cut, true, false },
+	{ "a log that was replaced behind it is noticed", check_replaced, true, false },
+	{ NULL, NULL, true, false },
 };

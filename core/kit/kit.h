@@ -109,6 +109,7 @@ bool kit_engine_quarantined(const struct kit_engine *);
 const char *kit_engine_trespass(const struct kit_engine *);
 
 /* ---- repetitions ---- */
+/* When the first of them fails, the others would too, and say nothing new. */
 extern const struct kit_how kit_first, kit_repeats[];
 extern const uint32_t kit_n_repeats;
 /* Run one of them; TW_OK when the same was said as by first, else TW_E_DATA and a text for people appended to why. */

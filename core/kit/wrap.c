@@ -44,9 +44,9 @@ static void check_guard(struct kit_wrap *w, const unsigned char *end)
 
 	if (changed(end, KIT_GUARD, w->pattern, &first) && !w->trespass[0])
 		snprintf(w->trespass, sizeof w->trespass,
-			 "it wrote %u bytes behind the end of its state of %u bytes; is .state_size the sizeof of the "
-			 "struct it uses?",
-			 first, w->state_size);
+			 "it wrote behind the end of its state of %u bytes, at byte %u; is .state_size the sizeof of "
+			 "the struct it uses?",
+			 w->state_size, w->state_size + first);
 }
 
 static void guard(const struct kit_wrap *w, void *state)
@@ -175,9 +175,9 @@ void kit_wrap_check(struct kit_wrap *w)
 	if (w->block && !w->trespass[0] &&
 	    changed(w->block + BEFORE + w->plugin.self_size, KIT_GUARD, w->pattern, &first))
 		snprintf(w->trespass, sizeof w->trespass,
-			 "it wrote %u bytes behind the end of its options struct of %u bytes; is .self_size the sizeof "
-			 "of the struct it uses?",
-			 first, w->plugin.self_size);
+			 "it wrote behind the end of its options struct of %u bytes, at byte %u; is .self_size the "
+			 "sizeof of the struct it uses?",
+			 w->plugin.self_size, w->plugin.self_size + first);
 }
 
 void kit_wrap_off(struct kit_wrap *w, struct kit_plan *p)

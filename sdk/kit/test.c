@@ -201,7 +201,7 @@ static uint32_t repeat_detector(struct tw_test *t)
 		fprintf(stderr, "tapewatch test: %s: %s\n", t->plan.name, kit_engine_trespass(t->engine));
 		wrong++;
 	}
-	for (uint32_t i = 0; i < kit_n_repeats; i++) {
+	for (uint32_t i = 0; i < kit_n_repeats && (i != 1 || !wrong); i++) { /* see kit_repeats */
 		struct buf why = { 0 };
 		if (kit_repeat(&t->plan, &kit_repeats[i], &t->events, t->engine, t->start, &why) != TW_OK) {
 			fprintf(stderr, "tapewatch test: %s, repeated %.*s", t->plan.name, (int)why.len,

@@ -62,10 +62,10 @@ TW_TEST_API int tw_test_refuses(const char *plugin, const char *options, const c
 /* The end: the repetitions, a line of summary, and everything is freed. Returns the exit code.
  *
  * A detector judges the recorded events again: a second time; with state saved, the plugin closed, opened and its state
- * restored between every two events; in batches of 1 and of 256; with 1 and with 4 workers; and with the bytes around
- * each state, and the memory a fresh instance is made of, filled with a pattern. Every time the alerts and scores must
- * be the same, byte for byte. Where they are not, it prints which repetition, the first alert that differs, and what
- * that usually means.
+ * restored between every two events; with the state at another address at every call; in batches of 1 and of 256; with
+ * 1 and with 4 workers; and with another pattern in the bytes behind each state, on the unused stack and in fresh
+ * memory. Every time the alerts and scores must be the same, byte for byte. Where they are not, it prints which
+ * repetition, the first alert that differs, and what that usually means.
  *
  * A finite source is read again: with room for 1 and for 4096 events a poll, and from every position that it marked,
  * which must give exactly the rest.
