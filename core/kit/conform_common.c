@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 #define STARTS 10000u
-#define WARM   200u        /* of them before anything is measured */
+#define WARM   200u        /* more of them before anything is measured */
+#define LOOK   500u        /* of them between two looks at what is left */
 #define LEAK   (64u << 10) /* bytes that all starts together may leave behind */
 #define GROWTH (8u << 20)  /* the same for the process as a whole */
 
@@ -304,6 +305,7 @@ enum conform_result conform_start_stop(const struct conform *c, enum plugin_kind
 				      .extension = no_extension,
 				      .instance = "test" };
 	struct measured a = { 0 }, b;
+	uint32_t starts = 0;
 	struct tw_err e = { 0 };
 	struct kit_plan p;
 	void *self;
@@ -316,21 +318,29 @@ enum conform_result conform_start_stop(const struct conform *c, enum plugin_kind
 		if (i == WARM)
 			a = measure();
 		if (start_stop(&p, self, &host, &e) < 0) {
-			(void)buf_addf(why, "start %u failed: %s\n", i + 1, e.msg);
+			(void)buf_addf(why, "start %u failed: %s\n", i + 1, e.msg[0] ? e.msg : "no reason given");
+			free(self);
+			kit_plan_free(&p);
 			return i ? CONFORM_FAIL : CONFORM_SKIP;
+		}
+		starts = i < WARM ? 0 : i + 1 - WARM;
+		if (starts % LOOK == LOOK - 1) { /* before files or threads are out */
+			b = measure();
+			if (b.files > a.files + LOOK / 2 || b.threads > a.threads + LOOK / 2)
+				break;
 		}
 	}
 	b = measure();
 	if (b.allocated > a.allocated + LEAK)
-		(void)buf_addf(why, "%u starts left %" PRIu64 " bytes behind, about %" PRIu64 " each\n", STARTS,
-			       b.allocated - a.allocated, (b.allocated - a.allocated) / STARTS);
+		(void)buf_addf(why, "%u starts left %" PRIu64 " bytes behind, about %" PRIu64 " each\n", starts,
+			       b.allocated - a.allocated, (b.allocated - a.allocated) / starts);
 	else if (b.resident > a.resident + GROWTH)
-		(void)buf_addf(why, "%u starts made the process %" PRIu64 " bytes larger\n", STARTS,
+		(void)buf_addf(why, "%u starts made the process %" PRIu64 " bytes larger\n", starts,
 			       b.resident - a.resident);
 	if (b.files > a.files)
-		(void)buf_addf(why, "%u starts left %u open files behind\n", STARTS, b.files - a.files);
+		(void)buf_addf(why, "%u starts left %u open files behind\n", starts, b.files - a.files);
 	if (b.threads > a.threads)
-		(void)buf_addf(why, "%u starts left %u threads behind\n", STARTS, b.threads - a.threads);
+		(void)buf_addf(why, "%u starts left %u threads behind\n", starts, b.threads - a.threads);
 	free(self);
 	kit_plan_free(&p);
 	return why->len ? CONFORM_FAIL : CONFORM_OK;
