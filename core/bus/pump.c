@@ -65,6 +65,7 @@ void pump_free(struct pump *p)
 		free(p->chunks[i].dead);
 	}
 	bell_free(&p->bell);
+	buf_free(&p->foreign);
 	free(p);
 }
 

@@ -4,6 +4,7 @@
  * by the code that reads them in earnest.
  */
 #include "base/err.h"
+#include "base/os.h"
 #include "kit/builtin.h"
 #include <dlfcn.h>
 #include <limits.h>
@@ -14,17 +15,20 @@
 
 const char *kit_library_folder(char *out, size_t size)
 {
+	/* Installed beside libtapewatch-test.so or below it; or built beside it. */
+	static const char *const places[] = { "plugins", "tapewatch/plugins", "../plugins" };
 	Dl_info info;
 	const char *slash;
+	struct stat st;
 
-	/* Within libtapewatch-test.so: the plugins are installed beside it. */
-	if (!dladdr(&kit_feed_manifest, &info) || !info.dli_fname)
+	if (!dladdr(&kit_feed_manifest, &info) || !info.dli_fname || !(slash = strrchr(info.dli_fname, '/')))
 		return NULL;
-	slash = strrchr(info.dli_fname, '/');
-	if (!slash ||
-	    snprintf(out, size, "%.*s/tapewatch/plugins", (int)(slash - info.dli_fname), info.dli_fname) >= (int)size)
-		return NULL;
-	return out;
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		int n = snprintf(out, size, "%.*s/%s", (int)(slash - info.dli_fname), info.dli_fname, places[i]);
+		if (n > 0 && (size_t)n < size && os->stat(out, &st) == 0 && S_ISDIR(st.st_mode))
+			return out;
+	}
+	return NULL;
 }
 
 /* The folders to look in, and the plugin's name. */
