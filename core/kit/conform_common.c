@@ -4,6 +4,7 @@
  * stopped for ever.
  */
 #include "base/err.h"
+#include "ext/ext.h"
 #include "kit/conform.h"
 #include <dirent.h>
 #include <elf.h>
@@ -237,10 +238,15 @@ static int64_t still_wall(const struct tw_host *h)
 	(void)h;
 	return KIT_START;
 }
-static const void *no_extension(const struct tw_host *h, const char *id)
+
+struct starting {
+	struct tw_host host;
+	struct ext *ext; /* another for every start, as in the host */
+};
+
+static const void *find_extension(const struct tw_host *h, const char *id)
 {
-	(void)h, (void)id;
-	return NULL;
+	return ext_find(((const struct starting *)(const void *)h)->ext, id);
 }
 
 static uint32_t entries(const char *folder)
@@ -283,7 +289,7 @@ static struct measured measure(void)
 				  .threads = entries("/proc/self/task") };
 }
 
-static int32_t start_stop(struct kit_plan *p, void *self, const struct tw_host *host, struct tw_err *e)
+static int32_t call_both(struct kit_plan *p, void *self, const struct tw_host *host, struct tw_err *e)
 {
 	const struct plugin *g = p->plugin;
 	int32_t rc = TW_OK;
@@ -306,15 +312,27 @@ static int32_t start_stop(struct kit_plan *p, void *self, const struct tw_host *
 	return TW_OK;
 }
 
+static int32_t start_stop(struct kit_plan *p, void *self, struct starting *at, struct tw_err *e)
+{
+	int32_t rc;
+
+	at->ext = ext_new(NULL, p->kind, p->plugin->name, p->node->name);
+	if (!at->ext)
+		return err_set(e, TW_E_FATAL, "memory is out");
+	rc = call_both(p, self, &at->host, e);
+	ext_free(at->ext);
+	return rc;
+}
+
 enum conform_result conform_start_stop(const struct conform *c, enum plugin_kind kind, struct buf *why)
 {
-	const struct tw_host host = { .struct_size = sizeof host,
-				      .abi = TW_ABI,
-				      .log = quiet_log,
-				      .name = no_name,
-				      .wall = still_wall,
-				      .extension = no_extension,
-				      .instance = "test" };
+	struct starting at = { .host = { .struct_size = sizeof at.host,
+					 .abi = TW_ABI,
+					 .log = quiet_log,
+					 .name = no_name,
+					 .wall = still_wall,
+					 .extension = find_extension,
+					 .instance = "test" } };
 	struct measured a = { 0 }, b;
 	uint32_t starts = 0;
 	struct tw_err e = { 0 };
@@ -328,7 +346,7 @@ enum conform_result conform_start_stop(const struct conform *c, enum plugin_kind
 	for (uint32_t i = 0; self && i < STARTS + WARM; i++) {
 		if (i == WARM)
 			a = measure();
-		if (start_stop(&p, self, &host, &e) < 0) {
+		if (start_stop(&p, self, &at, &e) < 0) {
 			(void)buf_addf(why, "start %u failed: %s\n", i + 1, e.msg[0] ? e.msg : "no reason given");
 			free(self);
 			kit_plan_free(&p);

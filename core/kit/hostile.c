@@ -122,6 +122,10 @@ static void fill_number(struct making *m, uint32_t i, double price)
 
 	if (f->type == FIELD_F64)
 		m->n[i].f = m->hostile && below(m, 2) ? odd_number(m) : plain_number(m, f->name, price);
+	else if (!strcmp(f->name, "to"))
+		m->n[i].i = m->ts;
+	else if (!strcmp(f->name, "evidence_from") || !strcmp(f->name, "evidence_to"))
+		m->n[i].u = m->number + 1u;
 	else if (f->flags & FIELD_IS_TIME)
 		m->n[i].i = m->ts - (int64_t)below(m, 600) * SECOND;
 	else if (!strcmp(f->name, "interval"))

@@ -4,7 +4,7 @@
  */
 #include "base/err.h"
 #include "base/log.h"
-#include "base/os.h"
+#include "ext/ext.h"
 #include "kit/endpoint.h"
 #include "run/screen.h"
 #include <stdarg.h>
@@ -19,6 +19,7 @@ struct kit_sink {
 	struct kit_plan *plan;
 	const struct tw_sink *sink;
 	struct tw_host host;
+	struct ext *ext;
 	struct intern *names;
 	struct arena scratch;
 	void *self;
@@ -51,8 +52,9 @@ static int64_t host_wall(const struct tw_host *h)
 
 static const void *host_extension(const struct tw_host *h, const char *id)
 {
-	(void)h;
-	return strcmp(id, "screen/1") == 0 ? screen_extension() : NULL;
+	const struct kit_sink *s =
+		(const struct kit_sink *)(const void *)((const char *)h - offsetof(struct kit_sink, host));
+	return strcmp(id, "screen/1") == 0 ? screen_extension() : ext_find(s->ext, id);
 }
 
 struct kit_sink *kit_sink_new(struct kit_plan *plan, struct tw_err *e)
@@ -63,6 +65,7 @@ struct kit_sink *kit_sink_new(struct kit_plan *plan, struct tw_err *e)
 		s->plan = plan;
 		s->sink = &plan->plugin->sink;
 		s->names = intern_new(200000);
+		s->ext = ext_new(NULL, PLUGIN_SINK, plan->plugin->name, plan->node->name);
 		s->room = malloc((size_t)BATCH * ROOM);
 		s->self = calloc(1, plan->plugin->self_size + 1u);
 		s->host = (struct tw_host){ .struct_size = sizeof s->host,
@@ -73,7 +76,7 @@ struct kit_sink *kit_sink_new(struct kit_plan *plan, struct tw_err *e)
 					    .extension = host_extension,
 					    .instance = plan->node->name };
 	}
-	if (!s || !s->names || !s->room || !s->self) {
+	if (!s || !s->ext || !s->names || !s->room || !s->self) {
 		err_set(e, TW_E_FATAL, "memory is out");
 		kit_sink_free(s);
 		return NULL;
@@ -93,6 +96,7 @@ void kit_sink_free(struct kit_sink *s)
 	if (!s)
 		return;
 	kit_sink_close(s);
+	ext_free(s->ext);
 	intern_free(s->names);
 	arena_free(&s->scratch);
 	free(s->room);
