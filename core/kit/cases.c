@@ -4,6 +4,7 @@
  */
 #include "kit/cases.h"
 #include "base/err.h"
+#include "base/os.h"
 #include "cli/cli.h"
 #include "kit/case.h"
 #include <dirent.h>
@@ -355,15 +356,15 @@ int32_t kit_cases_run(struct kit_cases *all, const char *path, struct tw_err *e)
 	int32_t rc = TW_OK;
 	int n;
 
-	if (stat(path, &st) != 0)
+	if (os->stat(path, &st) != 0)
 		return err_set(e, TW_E_CONFIG, "there is no file or folder %s", path);
 	if (!S_ISDIR(st.st_mode))
 		return run_file(all, path, e);
 	n = scandir(path, &list, is_yaml, by_name);
 	if (n < 0)
 		return err_set(e, TW_E_CONFIG, "cannot read the folder %s: %m", path);
-	if (n == 0 && snprintf(child, sizeof child, "%s/cases", path) < (int)sizeof child && stat(child, &st) == 0 &&
-	    S_ISDIR(st.st_mode))
+	if (n == 0 && snprintf(child, sizeof child, "%s/cases", path) < (int)sizeof child &&
+	    os->stat(child, &st) == 0 && S_ISDIR(st.st_mode))
 		rc = kit_cases_run(all, child, e);
 	else if (n == 0)
 		rc = err_set(e, TW_E_CONFIG, "%s holds no *.yaml, and no folder cases", path);

@@ -24,7 +24,7 @@ static void __attribute__((noreturn)) child(const struct conform *c, conform_che
 {
 	struct buf why = { 0 };
 	unsigned char answer;
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int null = os->open("/dev/null", O_WRONLY | O_CLOEXEC, 0);
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGSEGV, SIG_DFL);
@@ -35,7 +35,7 @@ static void __attribute__((noreturn)) child(const struct conform *c, conform_che
 	answer = (unsigned char)check(c, &why);
 	if (buf_add(&why, &answer, 1) == 0)
 		for (size_t at = 0; at < why.len;) {
-			ssize_t n = write(to, why.data + at, why.len - at);
+			ssize_t n = os->write(to, why.data + at, why.len - at);
 			if (n <= 0)
 				break;
 			at += (size_t)n;
@@ -56,7 +56,7 @@ static bool hear(int from, int64_t until, struct buf *said)
 		if (poll(&p, 1, left > 60000 ? 60000 : (int)left) <= 0)
 			continue;
 		room = buf_reserve(said, 4096);
-		n = room && said->len < TEXT_MAX_BYTES ? read(from, room, 4096) : 0;
+		n = room && said->len < TEXT_MAX_BYTES ? os->read(from, room, 4096) : 0;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -79,9 +79,9 @@ static unsigned run_child(const struct conform *c, conform_check *check, struct 
 	}
 	if (pid == 0)
 		child(c, check, ends[1]);
-	(void)close(ends[1]);
+	(void)os->close(ends[1]);
 	ended = hear(ends[0], os->mono() + c->timeout, why);
-	(void)close(ends[0]);
+	(void)os->close(ends[0]);
 	if (!ended)
 		(void)kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)

@@ -4,6 +4,7 @@
  * and replaced behind the source.
  */
 #include "base/err.h"
+#include "base/os.h"
 #include "cli/scratch.h"
 #include "kit/conform.h"
 #include "kit/endpoint.h"
@@ -137,7 +138,7 @@ static bool find_file(const char *options, char *out, size_t size)
 			char word[4096];
 			memcpy(word, s, n);
 			word[n] = '\0';
-			if (stat(word, &st) == 0 && S_ISREG(st.st_mode)) {
+			if (os->stat(word, &st) == 0 && S_ISREG(st.st_mode)) {
 				memcpy(out, word, n + 1);
 				found = true;
 			}
@@ -275,7 +276,7 @@ static void replace(struct copied *d)
 			(void)buf_add(&other, "\n", 1);
 		end = from;
 	}
-	(void)unlink(d->file);
+	(void)os->unlink(d->file);
 	(void)write_bytes(d->file, other.data, other.len);
 	buf_free(&other);
 }

@@ -240,9 +240,9 @@ int tw_test_done(struct tw_test *t)
 		n = kit_source_got(t->source)->events.n;
 	failures = t->failures;
 	if (failures)
-		fprintf(stderr, "tapewatch test: %s: %u of %u expectations and repetitions failed, %u events\n",
-			t->plan.name[0] ? t->plan.name : "plugin", failures,
-			t->checks + (t->over || t->once ? 0 : kit_n_repeats) + (t->over ? 1 : 0), n);
+		fprintf(stderr, "tapewatch test: %s: %u failed, of %u expectations%s, %u events\n",
+			t->plan.name[0] ? t->plan.name : "plugin", failures, t->checks,
+			t->over || t->once ? "" : " and the repetitions", n);
 	else
 		printf("tapewatch test: %s: ok, %u expectations, %u events%s\n", t->plan.name, t->checks, n,
 		       t->once ? "" : ", the same in all repetitions");
