@@ -297,19 +297,20 @@ static int32_t run_text(struct kit_cases *all, const char *file, const char *yam
 	struct report report = { 0 };
 	struct config tree;
 	char plugin[PATH_MAX];
-	const struct node *cases;
+	const struct node *cases = NULL;
 	int32_t rc = config_tree(&tree, file, yaml, len, &report);
 
 	if (rc == TW_OK && report.errors)
 		rc = err_set(e, TW_E_CONFIG, "%s:%d: %s", file, report.list[0].at.line, report.list[0].text);
-	else if (rc == TW_OK && (tree.root.kind != NODE_MAP || !(cases = node_get(&tree.root, "cases")) ||
-				 cases->kind != NODE_LIST || !cases->n))
+	else if (rc == TW_OK)
+		cases = node_get(&tree.root, "cases");
+	if (rc == TW_OK && (!cases || cases->kind != NODE_LIST || !cases->n))
 		rc = err_set(e, TW_E_CONFIG, "%s: expected plugin: NAME and a list of cases:", file);
 	else if (rc == TW_OK && check_names(&names, &tree.root, top) != TW_OK)
 		rc = err_set(e, TW_E_CONFIG, "%.*s", (int)names.why.len - 1, (const char *)names.why.data);
 	else if (rc == TW_OK)
 		rc = plugin_of(all, file, &tree.root, plugin, sizeof plugin, e);
-	for (uint32_t i = 0; rc == TW_OK && i < cases->n; i++)
+	for (uint32_t i = 0; rc == TW_OK && cases && i < cases->n; i++)
 		run_one(all, file, plugin, node_get(&tree.root, "options"), &cases->items[i]);
 	buf_free(&names.why);
 	config_free(&tree);

@@ -334,7 +334,7 @@ enum conform_result conform_start_stop(const struct conform *c, enum plugin_kind
 					 .extension = find_extension,
 					 .instance = "test" } };
 	struct measured a = { 0 }, b;
-	uint32_t starts = 0;
+	uint32_t starts = 1;
 	struct tw_err e = { 0 };
 	struct kit_plan p;
 	void *self;
@@ -343,7 +343,12 @@ enum conform_result conform_start_stop(const struct conform *c, enum plugin_kind
 	if (r != CONFORM_OK)
 		return r;
 	self = calloc(1, p.plugin->self_size + 1u);
-	for (uint32_t i = 0; self && i < STARTS + WARM; i++) {
+	if (!self) {
+		kit_plan_free(&p);
+		(void)buf_addf(why, "memory is out");
+		return CONFORM_SKIP;
+	}
+	for (uint32_t i = 0; i < STARTS + WARM; i++) {
 		if (i == WARM)
 			a = measure();
 		if (start_stop(&p, self, &at, &e) < 0) {
@@ -352,7 +357,7 @@ enum conform_result conform_start_stop(const struct conform *c, enum plugin_kind
 			kit_plan_free(&p);
 			return i ? CONFORM_FAIL : CONFORM_SKIP;
 		}
-		starts = i < WARM ? 0 : i + 1 - WARM;
+		starts = i < WARM ? 1 : i + 1 - WARM;
 		if (starts % LOOK == LOOK - 1) { /* before files or threads are out */
 			b = measure();
 			if (b.files > a.files + LOOK / 2 || b.threads > a.threads + LOOK / 2)

@@ -171,7 +171,7 @@ static int64_t next_time(struct making *m)
 
 static const struct kind *some_kind(struct making *m, uint32_t kinds)
 {
-	uint32_t list[EVENT_KINDS], n = 0;
+	uint32_t list[EVENT_KINDS] = { 0 }, n = 0;
 
 	for (uint32_t i = 0; i < EVENT_KINDS; i++)
 		if (kinds & event_kinds[i].bit)

@@ -185,7 +185,7 @@ static int32_t set_word(struct making *m, char *word, bool *named)
 int32_t kit_line_event(struct buf *out, const char *line, int64_t start, int64_t *now, struct tw_err *e)
 {
 	struct making *m = calloc(1, sizeof *m);
-	char word[KIT_WORD];
+	char word[KIT_WORD] = "";
 	bool named = false;
 	const char *at = line;
 	unsigned char *room;

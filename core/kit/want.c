@@ -71,7 +71,7 @@ static int32_t add_word(struct kit_want *w, char *word, bool *named, struct tw_e
 
 int32_t kit_line_want(struct kit_want *ret, const char *line, int64_t start, bool with_kind, struct tw_err *e)
 {
-	char word[KIT_WORD];
+	char word[KIT_WORD] = "";
 	bool named = false;
 	const char *at = line;
 	int32_t rc = TW_OK;
