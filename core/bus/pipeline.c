@@ -148,10 +148,12 @@ struct pipeline *pipeline_new(const struct pipeline_options *o, struct tw_err *e
 	if (make_parts(p, e) < 0 ||
 	    poison_load(p->instances, p->n_instances, o->recording ? o->recording : o->store, o->deaths, o->n_deaths,
 			e) < 0 ||
-	    restore(p, e) < 0 || (o->recording && sequencer_open_tape(p, o->recording, 1, UINT64_MAX, e) < 0)) {
+	    restore(p, e) < 0 || (o->recording && sequencer_open_tape(p, o->recording, 1, o->until ? o->until : UINT64_MAX, e) < 0)) {
 		pipeline_free(p);
 		return NULL;
 	}
+	for (uint32_t i = 0; i < p->n_instances; i++)
+		p->instances[i].measured = o->measure;
 	p->next_checkpoint = os->mono() + p->graph->host.checkpoint;
 	return p;
 }
@@ -558,6 +560,7 @@ void pipeline_detector(const struct pipeline *p, uint32_t detector, struct detec
 		ret->quiet += s->quiet;
 		ret->warming += s->warming;
 		ret->unkeyed += s->unkeyed;
+		ret->busy_ns += s->busy_ns;
 		ret->errors += s->timer_errors;
 		for (size_t k = 0; k < sizeof s->counters / sizeof *s->counters; k++)
 			ret->counters[k] += s->counters[k];

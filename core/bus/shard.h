@@ -37,6 +37,7 @@ struct instance {
 	uint16_t *allowed; /* kinds by number of the node they come from */
 	struct pass symbol_pass, account_pass;
 	bool heard;        /* somebody listens to its scores */
+	bool measured;     /* add up how long it takes */
 	int64_t now;       /* event time, for timers: the highest ts of what it has been shown */
 	/* errors within a minute of event time, counted in the order of events */
 	int64_t error_minute;
@@ -75,6 +76,7 @@ struct share {
 	uint32_t said_at, said;     /* how often about this item, or timer */
 	/* metrics */
 	uint64_t events, scores, quiet, warming, unkeyed, timer_errors;
+	uint64_t busy_ns;
 	uint64_t counters[32];
 };
 

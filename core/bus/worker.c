@@ -6,6 +6,7 @@
  * still meanwhile.
  */
 #include "base/log.h"
+#include "base/os.h"
 #include "bus/poison.h"
 #include "bus/shard.h"
 #include <string.h>
@@ -236,6 +237,7 @@ void shard_judge(struct shard *shard, struct desk *desk, struct instance *instan
 		struct instance *in = &instances[i];
 		struct share *s = &shard->shares[i];
 		const struct lot *l = &items->lots[in->keyspace];
+		int64_t began;
 		if (in->node->level != level || in->quarantined ||
 		    (in->home != UINT32_MAX && in->home != shard->number))
 			continue;
@@ -245,6 +247,9 @@ void shard_judge(struct shard *shard, struct desk *desk, struct instance *instan
 		s->items = items;
 		s->voice = voice;
 		s->desk = desk;
+		began = in->measured ? os->thread_cpu() : 0;
 		judge_share(s, in->home != UINT32_MAX ? 0 : shard->number);
+		if (in->measured)
+			s->busy_ns += (uint64_t)(os->thread_cpu() - began);
 	}
 }

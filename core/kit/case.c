@@ -15,7 +15,7 @@ static void add_line(struct kit_case *c, uint32_t *lines, char mark, const struc
 	(void)buf_addf(&c->why, "    %c ", mark);
 	if (ev)
 		kit_event_line(&c->why, ev, kit_engine_names(k), c->start);
-	else
+	else if (w)
 		kit_want_line(&c->why, w, c->start);
 	(void)buf_addf(&c->why, "%s\n", behind);
 }

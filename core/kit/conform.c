@@ -6,10 +6,12 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/os.h"
+#include "cli/scratch.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -29,6 +31,8 @@ static void __attribute__((noreturn)) child(const struct conform *c, conform_che
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGSEGV, SIG_DFL);
 	signal(SIGABRT, SIG_DFL);
+	if (c->folder[0])
+		(void)setenv("TMPDIR", c->folder, 1);
 	if (null >= 0) /* sinks may write there */
 		(void)dup2(null, STDOUT_FILENO);
 	log_setup(LOG_TEXT, TW_LOG_ERROR + 1);
@@ -162,14 +166,18 @@ int32_t conform_run(struct conform *c, struct tw_err *e)
 
 	if (access(c->file, R_OK) != 0)
 		return err_set(e, TW_E_CONFIG, "cannot read %s: %m", c->file);
+	if (!scratch_memory(c->folder, sizeof c->folder, "conform"))
+		return err_set(e, TW_E_IO, "cannot make the folder %s: %m", c->folder);
 	kinds = one(c, "plugin", "it loads: file, manifest, ABI, option table", check_load);
-	if (!(kinds & KIND_ANSWER))
-		return TW_OK;
-	run_all(c, "plugin", conform_common);
+	if (kinds & KIND_ANSWER)
+		run_all(c, "plugin", conform_common);
+	else
+		kinds = 0;
 	for (unsigned kind = 0; kind < PLUGIN_KINDS; kind++)
 		if (kinds & 1u << kind)
 			run_all(c, plugin_kind_names[kind], rows[kind]);
 	if (c->input && kinds & 1u << PLUGIN_DETECTOR)
 		run_all(c, plugin_kind_names[PLUGIN_DETECTOR], conform_given);
+	scratch_remove(c->folder);
 	return TW_OK;
 }

@@ -18,7 +18,8 @@ struct conform {
 	/* called in order; text: why it failed or was left out, "" when there is nothing to say */
 	void (*each)(void *arg, const char *kind, const char *check, enum conform_result, const char *text);
 	void *arg;
-	uint32_t n[3]; /* how many of each result */
+	uint32_t n[3];       /* how many of each result */
+	char folder[4096];   /* where checks put their files: it goes with the run, whatever became of them */
 };
 
 /* TW_OK when the checks ran, whatever came of them. */

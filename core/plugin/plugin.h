@@ -33,7 +33,7 @@ struct plugin {
 struct plugins; /* the registry */
 
 /* folders: NULL-terminated, searched in order. NULL: the default path, which is
- *   $TAPEWATCH_PLUGINS (colon-separated) when set, else
+ *   $TAPEWATCH_PLUGINS (colon-separated; an empty part means what follows) when set, else
  *   DIR/../plugins and DIR/../lib/tapewatch/plugins, DIR being where this program lies,
  *   and $HOME/.local/lib/tapewatch/plugins. */
 struct plugins *plugins_new(const char *const *folders);

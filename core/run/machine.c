@@ -255,6 +255,8 @@ static int32_t assemble(struct machine *m, const struct machine *from, struct tw
 				       .rebuild = o->rebuild && !from,
 				       .figures = m->run->o->graph->host.metrics && *m->run->o->graph->host.metrics,
 				       .live = !o->recording && any_live(g),
+				       .until = o->until,
+				       .measure = o->measure,
 				       .deaths = m->run->deaths,
 				       .n_deaths = m->run->n_deaths };
 	int32_t rc;

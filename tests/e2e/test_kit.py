@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import subprocess
+import tempfile
 
 import pytest
 
@@ -414,8 +415,9 @@ def test_a_program_runs_case_files(program, tmp_path):
 
 
 def test_nothing_is_left_behind(program):
-    before = {p for folder in ("/dev/shm", "/tmp") for p in os.listdir(folder) if p.startswith("tapewatch-test-")}
-    run(program, "detector")
-    run(program, "sink", "bad")
-    after = {p for folder in ("/dev/shm", "/tmp") for p in os.listdir(folder) if p.startswith("tapewatch-test-")}
-    assert after <= before
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
+        env = {**os.environ, "TMPDIR": folder}
+        for args in (["detector"], ["detector", "bad"], ["sink", "bad"]):
+            subprocess.run([program, *args], capture_output=True, timeout=120, env=env)
+        tapewatch("test-plugin", "-o", "fault: crash", FAULTY / "faulty_detector.so", env=env)
+        assert os.listdir(folder) == []

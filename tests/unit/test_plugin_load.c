@@ -332,12 +332,36 @@ static void the_environment_names_the_folders(void **state)
 	const char *const *folders;
 
 	(void)state;
-	assert_int_equal(setenv("TAPEWATCH_PLUGINS", "/one::/two:", 1), 0);
+	assert_int_equal(setenv("TAPEWATCH_PLUGINS", "/one:/two", 1), 0);
 	folders = plugin_default_folders(&a);
 	assert_non_null(folders);
 	assert_string_equal(folders[0], "/one");
 	assert_string_equal(folders[1], "/two");
 	assert_null(folders[2]);
+	assert_int_equal(unsetenv("TAPEWATCH_PLUGINS"), 0);
+	arena_free(&a);
+}
+
+static void an_empty_part_of_the_environment_means_the_usual_folders(void **state)
+{
+	struct arena a = { 0 };
+	const char *const *usual, *const *folders;
+	uint32_t n = 0;
+
+	(void)state;
+	assert_int_equal(unsetenv("TAPEWATCH_PLUGINS"), 0);
+	assert_int_equal(setenv("HOME", "/home/somebody", 1), 0);
+	usual = plugin_default_folders(&a);
+	while (usual[n])
+		n++;
+	assert_int_equal(n, 3);
+	assert_int_equal(setenv("TAPEWATCH_PLUGINS", "/one::/two:", 1), 0); /* once is enough */
+	folders = plugin_default_folders(&a);
+	assert_string_equal(folders[0], "/one");
+	for (uint32_t i = 0; i < n; i++)
+		assert_string_equal(folders[1 + i], usual[i]);
+	assert_string_equal(folders[1 + n], "/two");
+	assert_null(folders[2 + n]);
 	assert_int_equal(unsetenv("TAPEWATCH_PLUGINS"), 0);
 	arena_free(&a);
 }
@@ -399,6 +423,7 @@ int main(void)
 		with_folder(a_scan_lists_the_good_and_names_the_bad),
 		cmocka_unit_test(a_scan_of_nothing_is_empty),
 		cmocka_unit_test(the_environment_names_the_folders),
+		cmocka_unit_test(an_empty_part_of_the_environment_means_the_usual_folders),
 		cmocka_unit_test(the_default_folders_lie_beside_the_program_and_at_home),
 	};
 
