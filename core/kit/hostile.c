@@ -101,7 +101,9 @@ static double price_of(struct making *m, uint32_t symbol)
 
 static double plain_number(struct making *m, const char *name, double price)
 {
-	if (!strcmp(name, "ask") || !strcmp(name, "high"))
+	if (!strcmp(name, "ask")) /* a spread that is wide now and then */
+		return price * (1 + (m->number % 53 == 52 ? 2e-3 : (0.8 + 0.4 * unit(m)) * 1e-4));
+	if (!strcmp(name, "high"))
 		return price * 1.0001;
 	if (!strcmp(name, "low"))
 		return price * 0.9999;
