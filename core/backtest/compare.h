@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What two configurations say about the same data: alerts of the same detector, symbol, account, time and type are the
- * same alert. It appears, disappears, or changes: its score, severity or reason is another one.
+ * same alert. It appears, disappears, or changes: its severity, score, value, expected value or
+ * p-value is another one.
  */
 #ifndef BACKTEST_COMPARE_H
 #define BACKTEST_COMPARE_H

@@ -35,6 +35,7 @@ struct pipeline_options {
 	uint32_t n_deaths;
 	bool record;               /* put events on the tape */
 	bool rebuild;              /* ignore the checkpoint */
+	bool whole;                /* replay: detectors that joined later are judged from the first event on, too */
 	bool figures;              /* somebody will ask pipeline_detector_now() */
 	bool live;                 /* some source is live: clock events enter once a second */
 	uint64_t until;            /* of a recording: the last event; 0: to its end */

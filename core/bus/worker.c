@@ -110,7 +110,7 @@ static void run_timers(struct share *s, uint32_t to)
 			int32_t rc;
 			s->at_now = at;
 			s->timer_slot = slot;
-			s->timer_due = due;
+			s->timer_due = s->ctx.now = due;
 			s->said = 0;
 			if (!table_mark(&s->table, slot))
 				s->voice->memory_out = true;
@@ -204,6 +204,7 @@ static void judge_share(struct share *s, uint32_t group)
 		d->seen[at] = ++slot->seen;
 		d->at[at] = i;
 		if (timed) {
+			s->ctx.now = time_at(s, i);
 			flush(s);
 			s->looked = i + 1;
 		} else if (at + 1 == CALL_EVENTS || __builtin_expect(in->poison != NULL, 0)) {
@@ -238,7 +239,7 @@ void shard_judge(struct shard *shard, struct desk *desk, struct instance *instan
 		struct share *s = &shard->shares[i];
 		const struct lot *l = &items->lots[in->keyspace];
 		int64_t began;
-		if (in->node->level != level || in->quarantined ||
+		if (in->node->level != level || in->quarantined || in->absent ||
 		    (in->home != UINT32_MAX && in->home != shard->number))
 			continue;
 		if (l->listed && l != fetched)

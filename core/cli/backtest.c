@@ -214,6 +214,23 @@ static int32_t look_at_tape(struct backtest *b, struct tw_err *e)
 	return rc;
 }
 
+/* A category that no label has is a slip, and would read as a recall of everything. */
+static int check_targets(const struct backtest *b)
+{
+	for (uint32_t i = 0; i < b->n_targets; i++) {
+		const struct target *t = &b->targets[i];
+		for (uint32_t k = 0; k < t->n; k++) {
+			uint32_t at = 0;
+			while (at < b->labels.n && b->labels.list[at].category != t->categories[k])
+				at++;
+			if (at == b->labels.n)
+				return cli_fail(CLI_USAGE, "backtest", "--target %s: no label has the category '%s'",
+						t->detector, intern_name(b->names, t->categories[k]));
+		}
+	}
+	return CLI_GO;
+}
+
 static int run_base(struct backtest *b)
 {
 	struct tw_err e = { 0 };
@@ -231,6 +248,8 @@ static int run_base(struct backtest *b)
 	if (code != CLI_GO)
 		return code;
 	rc = look_at_tape(b, &e);
+	if (rc == TW_OK && check_targets(b) != CLI_GO)
+		return CLI_USAGE;
 	if (rc == TW_OK)
 		rc = result_read(&b->result, b->store, &b->m, b->names, &e);
 	if (rc == TW_OK)

@@ -40,6 +40,7 @@ struct sink_options {
 struct host_options {
 	const char *metrics; /* "": nowhere */
 	int64_t sync, sync_interval, segment_size, batch, workers, checkpoint, max_names;
+	int64_t when_full; /* 0 pause, 1 drop */
 	int64_t retain, retain_size, retain_alerts; /* see struct retention of state/store.h */
 };
 

@@ -17,6 +17,7 @@ struct run_options {
 	const char *const *config; /* files and folders of the graph, for a reload; n_config 0: it cannot be reloaded */
 	uint32_t n_config;
 	bool no_tape, rebuild;
+	bool whole;            /* of a recording: see pipeline.h */
 	bool takeover;         /* ask the process that has the store to stop, and go on in its place */
 	bool scratch;          /* dir goes when the run is over: nothing is forced to the disk */
 	bool progress;         /* a bar on stderr, if the run has an end */

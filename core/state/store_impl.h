@@ -106,6 +106,7 @@ struct store {
 	int64_t synced, checked;          /* monotonic times */
 	char holder[MAX_NAME + 1];        /* the sink that holds retention back, as said in the log at this time: */
 	int64_t holder_said;
+	int64_t held_since;               /* monotonic; 0: nothing is held */
 	bool holder_segments;             /* segments were named */
 	struct buf scratch;
 	_Atomic uint64_t last_seq, last_alert, complete;

@@ -8,6 +8,7 @@ from harness import ROOT, Case, Violation, guarded
 from kills import options, raise_late
 
 DEATH = 137
+ELSEWHERE = ("joins.",)  # a detector must be new for them: tests/e2e/test_warmup.py passes and kills there
 
 
 def in_source():
@@ -100,5 +101,5 @@ def run(torture, worlds):
                 done = pool.submit(one, torture, world, before, point, which, turn)
                 done.add_done_callback(raise_late(torture, "crash points"))
     for point in torture.points:
-        if not torture.tally.reached[point]:
+        if not torture.tally.reached[point] and not point.startswith(ELSEWHERE):
             torture.violated("crash points", f"{point} was never reached")

@@ -166,6 +166,23 @@ static void the_trial_works_where_children_are_ignored(void **state)
 
 /* ---- the manifest ---- */
 
+static void refused_sink(const char *name, const char *sentence)
+{
+	struct plugins *ps = plugins_in(TEST_PLUGIN_DIR);
+	struct tw_err e = { 0 };
+
+	assert_null(plugins_get(ps, PLUGIN_SINK, name, &e));
+	if (!strstr(e.msg, sentence))
+		fail_msg("%s", e.msg);
+	plugins_free(ps);
+}
+
+static void half_a_cursor_is_refused(void **state)
+{
+	(void)state;
+	refused_sink("bad_cursor", "position() and no mark()");
+}
+
 static void what_is_no_plugin_is_refused(void **state)
 {
 	(void)state;
@@ -178,8 +195,8 @@ static void what_is_no_plugin_is_refused(void **state)
 static void another_abi_is_refused_with_both_versions(void **state)
 {
 	(void)state;
-	refused("bad_major", "plugin ABI 1.0, this tapewatch has 0.9", "upgrade tapewatch");
-	refused("bad_minor", "plugin ABI 0.10, this tapewatch only has 0.9", "upgrade tapewatch");
+	refused("bad_major", "plugin ABI 1.0, this tapewatch has 0.10", "upgrade tapewatch");
+	refused("bad_minor", "plugin ABI 0.11, this tapewatch only has 0.10", "upgrade tapewatch");
 }
 
 static void a_newer_event_schema_is_refused(void **state)
@@ -409,6 +426,7 @@ int main(void)
 		cmocka_unit_test(the_trial_works_where_children_are_ignored),
 		cmocka_unit_test(what_is_no_plugin_is_refused),
 		cmocka_unit_test(another_abi_is_refused_with_both_versions),
+		cmocka_unit_test(half_a_cursor_is_refused),
 		cmocka_unit_test(a_newer_event_schema_is_refused),
 		cmocka_unit_test(a_manifest_that_is_too_short_is_refused),
 		cmocka_unit_test(names_must_fit_the_file_and_be_there_once),

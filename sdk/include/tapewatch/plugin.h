@@ -37,8 +37,8 @@ extern "C" {
 #endif
 
 #define TW_MAGIC 0x31505754u /* "TWP1" */
-#define TW_ABI_MAJOR 0u      /* 0.9 until real stores and screens have used it, then 1.0 */
-#define TW_ABI_MINOR 9u
+#define TW_ABI_MAJOR 0u      /* 0.x until real stores and screens have used it, then 1.0 */
+#define TW_ABI_MINOR 10u
 #define TW_ABI (TW_ABI_MAJOR << 16 | TW_ABI_MINOR)
 #define TW_EVENT_SCHEMA 1u
 
@@ -288,6 +288,8 @@ struct tw_ctx {
 	const struct tw_host *host;
 	void *self;
 	uint64_t *counters; /* one per name in tw_detector.counters */
+	/* For detectors with a timer(): event time, the highest ts so far; inside timer() its due. Else 0. Since 0.10 */
+	int64_t now;
 };
 
 struct tw_host {
@@ -438,6 +440,14 @@ struct tw_source {
  * all; TW_AGAIN: [0,*done), the host offers the rest again after a pause; TW_E_DATA: record [*done] is refused for
  * good and goes to the dead-letter log; any other negative result: the host closes, opens and tries again. Sinks never
  * sleep and never retry by themselves. After flush() everything accepted is safe; only then the cursor moves.
+ *
+ * After a crash between flush() and the cursor's own commit the host offers again what the sink has. A sink that can keep
+ * the cursor with its data, in one transaction, has position() and mark(), both or neither: mark() comes right before
+ * flush() with the bytes of the cursor, which flush() makes safe together with the records accepted so far; position(),
+ * after every open(), gives back the bytes that were made safe last, and delivery goes on behind them. Then every record
+ * is there exactly once. The bytes are the host's: the tape's id as 32 hexadecimal digits, then the number of the last
+ * record, of those that the sink does not want too, as 8 bytes, little-endian. Several instances may share a database:
+ * keep the bytes under host->instance.
  * Records are alerts, and scores where the sink asks for them. An alert holds its symbol and account as texts; those of
  * a score are numbers, and host->name() gives their texts.
  */
@@ -448,8 +458,10 @@ struct tw_sink {
 	                 struct tw_err *);                                                                /* [sink] */
 	int32_t (*flush)(void *self, struct tw_err *);                                                    /* [sink] */
 	void (*close)(void *self);                                                                        /* [sink] */
-	/* The cursor kept with the data, for sinks that store it there. */
+	/* The cursor kept with the data. TW_AGAIN: there is none yet; other results as open(). */
 	int32_t (*position)(void *self, struct tw_pos *, struct tw_err *);                                /* [sink] */
+	/* The cursor to keep with what was accepted so far; results as flush(). Since 0.10 */
+	int32_t (*mark)(void *self, const struct tw_pos *, struct tw_err *);                              /* [sink] */
 };
 
 struct tw_manifest {
