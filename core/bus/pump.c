@@ -73,6 +73,7 @@ void pump_free(struct pump *p)
 	ext_free(p->ext);
 	buf_free(&p->foreign);
 	bell_free(&p->bell);
+	buf_free(&p->foreign);
 	free(p);
 }
 

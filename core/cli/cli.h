@@ -99,6 +99,6 @@ int cli_time(const char *text, int64_t now, int64_t *ret);
 uint32_t cli_severity(const char *name);
 
 extern const struct verb verb_run, verb_reload, verb_check, verb_graph, verb_plugins, verb_alerts, verb_tape, verb_state,
-        verb_replay, verb_backtest, verb_demo, verb_new;
+        verb_replay, verb_backtest, verb_demo, verb_new, verb_test, verb_test_plugin;
 
 #endif

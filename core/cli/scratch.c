@@ -18,6 +18,16 @@ const char *scratch_make(char *out, size_t size, const char *verb)
 	return mkdtemp(out);
 }
 
+const char *scratch_memory(char *out, size_t size, const char *verb)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	if (tmp && strncmp(tmp, "/dev/shm/", 9) == 0)
+		return scratch_make(out, size, verb);
+	snprintf(out, size, "/dev/shm/tapewatch-%s-XXXXXX", verb);
+	return mkdtemp(out) ? out : scratch_make(out, size, verb);
+}
+
 void scratch_remove(const char *path)
 {
 	DIR *d = opendir(path);

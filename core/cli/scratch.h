@@ -9,6 +9,8 @@
 
 /* A new folder under $TMPDIR or /tmp; NULL and errno. out holds its name. */
 const char *scratch_make(char *out, size_t size, const char *verb);
+/* The same in memory where there is such a file system: for what need not outlive anything. */
+const char *scratch_memory(char *out, size_t size, const char *verb);
 void scratch_remove(const char *path); /* and all in it */
 
 #endif

@@ -77,6 +77,8 @@ struct config {
 int32_t config_load(struct config *, const char *const *paths, uint32_t n, struct report *r);
 /* The same from memory, for tests, the demo and the fuzzer. name stands for the file in messages. */
 int32_t config_parse(struct config *, const char *name, const char *yaml, size_t len, struct report *r);
+/* Any YAML by the same rules, whatever its sections: c->root is what the text says. For files that are no pipelines. */
+int32_t config_tree(struct config *, const char *name, const char *yaml, size_t len, struct report *r);
 void config_free(struct config *);
 
 /* The same digest over a part of the tree. false: memory is out. */

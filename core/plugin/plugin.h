@@ -37,7 +37,11 @@ struct plugins; /* the registry */
  *   DIR/../plugins and DIR/../lib/tapewatch/plugins, DIR being where this program lies,
  *   and $HOME/.local/lib/tapewatch/plugins. */
 struct plugins *plugins_new(const char *const *folders);
+/* The same, and `first` before the default path. NULL: nothing before it. */
+struct plugins *plugins_new_with(const char *first);
 void plugins_free(struct plugins *);
+/* A plugin that is part of this program: its manifest passes the same checks. */
+int32_t plugins_add(struct plugins *, const char *name, const struct tw_manifest *, struct tw_err *);
 /* From now on plugins are loaded beside running threads and open LMDB environments, where no child may be forked: what
  * this process has mapped already needs no trial, and everything else is tried by `tapewatch --try-plugin` in a process
  * of its own. */

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = os.environ.get("TAPEWATCH_BIN", str(ROOT / "build/bin/tapewatch"))
-VERBS = ["run", "reload", "check", "graph", "plugins", "alerts", "tape", "state", "replay", "backtest", "demo", "new"]
+VERBS = ["run", "reload", "check", "graph", "plugins", "alerts", "tape", "state", "replay", "backtest", "demo", "new", "test", "test-plugin"]
 
 SERIES = "time,value\n" + "".join(
     f"2026-01-05T00:{i // 60:02d}:{i % 60:02d}Z,{1000 if i in (100, 150) else 10 + i % 3}\n" for i in range(200))
