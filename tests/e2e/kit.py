@@ -18,6 +18,21 @@ DATA = pathlib.Path(os.environ.get("TAPEWATCH_DATA", str(ROOT / "../shared/data"
 PATIENCE = 120  # seconds until a run that hangs counts as failed
 
 
+def _sanitized():
+    try:
+        content = pathlib.Path(BIN).read_bytes()
+    except OSError:
+        return ""
+    return "address" if b"__asan_init" in content else "thread" if b"__tsan_init" in content else ""
+
+
+SANITIZED = _sanitized()  # "address", "thread" or ""
+
+# For runs that die on purpose: the end is to be the signal, not the report and the exit code of a sanitizer.
+DIES = {name: ":".join(filter(None, [os.environ.get(name), *(f"handle_{s}=0" for s in ("segv", "sigbus", "abort", "sigfpe", "sigill"))]))
+        for name in ("ASAN_OPTIONS", "TSAN_OPTIONS")} if SANITIZED else {}
+
+
 def tapewatch(*args, cwd=None, timeout=PATIENCE, env=None, **kwargs):
     """Run to the end; text in, text out."""
     return subprocess.run([BIN, *map(str, args)], cwd=cwd, timeout=timeout, text=True, capture_output=True,
