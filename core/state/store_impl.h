@@ -213,7 +213,7 @@ int dead_add(struct buf *, const struct dead_letter *);
 /* ---- child.c: work that a broken file may kill ---- */
 struct child;
 typedef int32_t child_fn(struct child *, void *arg, struct tw_err *);
-int32_t child_run(child_fn *, void *arg, struct buf *report, struct tw_err *);
+int32_t child_run(child_fn *work, void *arg, struct buf *report, struct tw_err *);
 void child_at(struct child *, const char *what); /* named in the error when the child dies */
 void child_say(struct child *, const char *fmt, ...) TW_PRINTF(2, 3);
 

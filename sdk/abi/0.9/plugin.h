@@ -427,7 +427,8 @@ struct tw_source {
 	void (*close)(void *self);                                                                        /* [source] */
 	/* pos and all before it is on the disk. */
 	int32_t (*ack)(void *self, const struct tw_pos *pos, struct tw_err *);                            /* [source] */
-	void (*wakeup)(void *self);                      /* make a blocking poll() return            [any] */
+	/* Make a blocking poll() return. Never while open() or close() runs, nor before or after. */
+	void (*wakeup)(void *self);                                                                          /* [any] */
 	/* 1: reads to an end, its events are merged with other finite sources by time; 0: live, by arrival.
 	 * Absent: live. Called after the options are set. */
 	int32_t (*finite)(const void *self);                                                             /* [control] */
