@@ -164,5 +164,5 @@ constexpr const tw_detector *detectors[] = { &detector, nullptr };
 } // namespace
 
 extern "C" {
-TW_MANIFEST_(detectors, nullptr, nullptr)
+TW_MANIFEST_(.detectors = detectors)
 }

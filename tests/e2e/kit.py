@@ -29,15 +29,20 @@ SANITIZED = _sanitized()  # "address", "thread" or ""
 SLACK = 5 if SANITIZED else 1
 PATIENCE = 120 * SLACK  # seconds until a run that hangs counts as failed
 
-# For runs that die on purpose: the end is to be the signal, not the report and the exit code of a sanitizer.
-DIES = {name: ":".join(filter(None, [os.environ.get(name), *(f"handle_{s}=0" for s in ("segv", "sigbus", "abort", "sigfpe", "sigill"))]))
-        for name in ("ASAN_OPTIONS", "TSAN_OPTIONS")} if SANITIZED else {}
+# For runs that die on purpose: the end is to be the signal or the code, not the report and the code of a sanitizer.
+_DEADLY = "handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigfpe=0:handle_sigill=0"
+DIES = {name: ":".join(filter(None, [os.environ.get(name), options])) for name, options in (
+    ("ASAN_OPTIONS", _DEADLY), ("TSAN_OPTIONS", f"{_DEADLY}:report_thread_leaks=0"))} if SANITIZED else {}
+
+
+def environment(env):
+    return {**os.environ, **env, **(DIES if "TW_CRASH" in env else {})} if env else None
 
 
 def tapewatch(*args, cwd=None, timeout=PATIENCE, env=None, **kwargs):
     """Run to the end; text in, text out."""
     return subprocess.run([BIN, *map(str, args)], cwd=cwd, timeout=timeout, text=True, capture_output=True,
-                          env={**os.environ, **env} if env else None, **kwargs)
+                          env=environment(env), **kwargs)
 
 
 def json_lines(text):
@@ -94,7 +99,7 @@ class Pipeline:
         with open(self.folder / "log", "a") as log:
             return subprocess.Popen([BIN, "run", "-c", "c.yaml", "-d", dir, *map(str, args)], cwd=self.folder,
                                     stdin=subprocess.DEVNULL, stdout=stdout, stderr=log,
-                                    env={**os.environ, **env} if env else None)
+                                    env=environment(env))
 
     def log(self):
         return (self.folder / "log").read_text()

@@ -79,7 +79,7 @@ def test_values_go_on_into_the_next_segments(pipeline):
     config["sources"]["sum"]["events"] = 120000
     pipeline.run(config, env=ENV)
     assert len(list(pipeline.path("data/tape").glob("*.tape"))) > 1  # how many depends on how long the disk takes
-    assert agreement(pipeline) == 60000
+    assert agreement(pipeline) == 120000
     assert kit.tapewatch("tape", "verify", "data", cwd=pipeline.folder).returncode == 0
 
 

@@ -167,9 +167,9 @@ static void meter_close(void *self)
 	n = n < MAX_SEEN ? n : MAX_SEEN;
 	if (n) {
 		qsort(m->seen, n, sizeof *m->seen, compare);
+		int64_t p50 = m->seen[n / 2], p99 = m->seen[n * 99 / 100], p999 = m->seen[n * 999 / 1000];
 		m->host->log(m->host, TW_LOG_WARN, "latency us: n %" PRIu64 " p50 %.1f p99 %.1f p99.9 %.1f", n,
-			     (double)m->seen[n / 2] / 1e3, (double)m->seen[n * 99 / 100] / 1e3,
-			     (double)m->seen[n * 999 / 1000] / 1e3);
+			     (double)p50 / 1e3, (double)p99 / 1e3, (double)p999 / 1e3);
 	}
 	free(m->seen);
 	m->seen = NULL;
