@@ -291,7 +291,8 @@ def test_reloads_leave_no_descriptors_threads_or_memory_behind(pipeline):
     reload_until(60)
     after = counts(process.pid)
     assert after[:2] == (fds, threads)
-    assert after[2] < memory * 1.2 + 4096
+    # a sanitizer keeps what was freed for a while, and counts leaks by itself
+    assert kit.SANITIZED or after[2] < memory * 1.2 + 4096
     assert kit.stop(process) == 0, pipeline.log()
 
 
