@@ -132,7 +132,8 @@ struct pipeline *pipeline_new(const struct pipeline_options *o, struct tw_err *e
 	if (joins_read(p, e) < 0 || make_parts(p, e) < 0 ||
 	    poison_load(p->instances, p->n_instances, o->recording ? o->recording : o->store, o->deaths, o->n_deaths,
 			e) < 0 ||
-	    restore(p, e) < 0 || (o->recording && sequencer_open_tape(p, o->recording, 1, o->until ? o->until : UINT64_MAX, e) < 0)) {
+	    restore(p, e) < 0 ||
+	    (o->recording && sequencer_open_tape(p, o->recording, 1, o->until ? o->until : UINT64_MAX, e) < 0)) {
 		pipeline_free(p);
 		return NULL;
 	}
