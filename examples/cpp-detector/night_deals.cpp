@@ -2,8 +2,8 @@
 //
 // night_deals: an account deals in hours in which nobody should, again and again.
 //
-// The boundary is C: plain structs, no exception may cross it. Behind it the instance is an ordinary C++ object, made in
-// open() and destroyed in close(); the host keeps a pointer to it in the struct of options.
+// The boundary is C: plain structs, no exception may cross it. Behind it the instance is an ordinary C++ object, made
+// in open() and destroyed in close(); the host keeps a pointer to it in the struct of options.
 #include <charconv>
 #include <cstdio>
 #include <exception>
@@ -40,7 +40,7 @@ struct Hours {
 		return from <= to ? t >= from && t < to : t >= from || t < to;
 	}
 
-private:
+      private:
 	static int64_t minute(std::string_view text)
 	{
 		int hours = -1, minutes = -1;
@@ -49,7 +49,8 @@ private:
 		if (bad == std::errc() && colon != end && *colon == ':')
 			std::from_chars(colon + 1, end, minutes);
 		if (hours < 0 || hours > 24 || minutes < 0 || minutes > 59)
-			throw std::invalid_argument("'" + std::string(text) + "' is no time of day; expected e.g. 22:00");
+			throw std::invalid_argument("'" + std::string(text) +
+						    "' is no time of day; expected e.g. 22:00");
 		return (hours * 60LL + minutes) * 60 * second;
 	}
 };
@@ -57,7 +58,7 @@ private:
 // What open() makes of the options. While events flow it is read only: several workers may be inside at once.
 class Nights
 {
-public:
+      public:
 	explicit Nights(const tw_list &list)
 	{
 		hours_.reserve(list.n);
@@ -73,7 +74,7 @@ public:
 		return false;
 	}
 
-private:
+      private:
 	std::vector<Hours> hours_;
 };
 
@@ -121,7 +122,7 @@ int32_t on_deal(tw_ctx *c, const Self &self, const tw_event &ev, State &state)
 	if (++state.deals != self.deals)
 		return TW_OK;
 	auto f = tw_finding(static_cast<double>(state.deals), static_cast<double>(state.deals), 0,
-				  static_cast<double>(self.deals));
+			    static_cast<double>(self.deals));
 	f.type = "night_deals";
 	return tw_report(c, &ev, &f, "%" PRId64 " deals opened in closed hours in a day", state.deals);
 }

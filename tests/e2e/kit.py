@@ -15,7 +15,23 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = os.environ.get("TAPEWATCH_BIN", str(ROOT / "build/bin/tapewatch"))
 DATA = pathlib.Path(os.environ.get("TAPEWATCH_DATA", str(ROOT / "../shared/data")))
-PATIENCE = 120  # seconds until a run that hangs counts as failed
+
+
+def _sanitized():
+    try:
+        content = pathlib.Path(BIN).read_bytes()
+    except OSError:
+        return ""
+    return "address" if b"__asan_init" in content else "thread" if b"__tsan_init" in content else ""
+
+
+SANITIZED = _sanitized()  # "address", "thread" or ""
+SLACK = 5 if SANITIZED else 1
+PATIENCE = 120 * SLACK  # seconds until a run that hangs counts as failed
+
+# For runs that die on purpose: the end is to be the signal, not the report and the exit code of a sanitizer.
+DIES = {name: ":".join(filter(None, [os.environ.get(name), *(f"handle_{s}=0" for s in ("segv", "sigbus", "abort", "sigfpe", "sigill"))]))
+        for name in ("ASAN_OPTIONS", "TSAN_OPTIONS")} if SANITIZED else {}
 
 
 def tapewatch(*args, cwd=None, timeout=PATIENCE, env=None, **kwargs):
@@ -116,7 +132,7 @@ class Pipeline:
 
 def wait_for(condition, process, seconds=60):
     """Look again and again until condition() holds: True. False when the process ended first. Fails at the deadline."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * SLACK
     while not condition():
         try:
             process.wait(timeout=0.002)
@@ -128,7 +144,7 @@ def wait_for(condition, process, seconds=60):
 
 def stop(process, number=signal.SIGTERM, seconds=60):
     process.send_signal(number)
-    return process.wait(timeout=seconds)
+    return process.wait(timeout=seconds * SLACK)
 
 
 # ---- packed files -----------------------------------------------------------------------------------------------
@@ -213,7 +229,7 @@ def same_alerts(alerts, must, may, relative=1e-9, absolute=1e-9, ties=0.05):
 
 def read_lines(process, n, seconds=60):
     """The next n lines from a process's pipe, which must be there before the deadline."""
-    deadline, have = time.monotonic() + seconds, b""
+    deadline, have = time.monotonic() + seconds * SLACK, b""
     os.set_blocking(process.stdout.fileno(), False)
     while have.count(b"\n") < n:
         left = deadline - time.monotonic()

@@ -451,7 +451,7 @@ def test_a_detector_that_crashes_is_named_with_the_values_it_crashed_on(case):
                     "detectors": {"frail": {"plugin": "poison_detector", "inputs": ["series"], "mark": 7}}})
     case.write("killer.csv", "timestamp,value\n" + "".join(f"{clock(i)},{i + 600}\n" for i in range(100)))
     assert backtest(case, "--data", "killer.csv").stderr == ""  # and no bar where there is no terminal
-    done = backtest(case, "--data", "killer.csv", "--sweep", "mark=5,666", code=3)
+    done = backtest(case, "--data", "killer.csv", "--sweep", "mark=5,666", code=3, env=kit.DIES)
     assert "mark=666: died of signal" in done.stderr and "mark=5:" not in done.stderr
 
 

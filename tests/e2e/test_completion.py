@@ -20,7 +20,7 @@ def script(shell):
 
 
 def verbs():
-    return set(re.findall(r"^  ([a-z]+) ", kit.tapewatch("--help").stdout, re.M)) - {"help"}
+    return set(re.findall(r"^  ([a-z][a-z-]*) ", kit.tapewatch("--help").stdout, re.M)) - {"help"}
 
 
 def options(verb):

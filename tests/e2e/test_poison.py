@@ -6,8 +6,9 @@ import pytest
 
 import kit
 import reload_kit as rk
-from reload_kit import ENV, need, series, source
+from reload_kit import need, series, source
 
+ENV = {**rk.ENV, **kit.DIES}
 N = 2000
 MARK = 666.5
 

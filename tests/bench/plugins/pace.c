@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * For tests/bench, all three by the name of pace: a source that keeps a pace, a detector that speaks when it is told to, and a sink that measures how
- * long an alert took from push() to delivery, which is behind the commit.
+ * For tests/bench, all three by the name of pace: a source that keeps a pace, a detector that speaks when it is told
+ * to, and a sink that measures how long an alert took from push() to delivery, which is behind the commit.
  *
  * An event carries the wall clock of its push as its time; every event is a trade of one of `accounts` accounts, and
  * every `flag`th has size 1, which is what the detector waits for.
