@@ -261,6 +261,7 @@ static void refuse(struct delivery *d, const struct tw_err *e)
 	};
 	if (recorder_refused(d->recorder, &letter) != TW_OK)
 		return;
+	CRASH_POINT("delivery.refused");
 	atomic_fetch_add(&d->refused, 1);
 	/* Done with for good, also when the rest of the batch is offered again. */
 	d->n--;

@@ -152,19 +152,38 @@ class Case:
             err = f.read().decode(errors="replace")
         return Result(p.returncode, err, time.monotonic() - began)
 
+    def renew(self):
+        """Its folder is empty again."""
+
+    rebuilds = True  # --rebuild may be among the options: the tape is whole
+    mortal = None  # text of a death that is fine in every run of this case
+
+    def attend(self, p, until):
+        """While it runs, until that moment or (None) its end."""
+        if until is not None:
+            try:
+                p.wait(max(0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                pass
+
     def run(self, *args, env=None, after=None, how=signal.SIGKILL, limit=RUN_LIMIT, mortal=None):
         """Run to the end, or until `after` seconds, when it gets the signal `how`. mortal: text of a death that is fine."""
         at = self.log.stat().st_size if self.log.exists() else 0
         began = time.monotonic()
         p = self.start(*args, env=env)
         what = ""
-        if after is not None:
-            time.sleep(after)
-            if p.poll() is None:
-                p.send_signal(how)
-                what = f" & sleep {after:.4f}; kill -{signal.Signals(how).name[3:]} $!; wait $!"
+        try:
+            self.attend(p, began + after if after is not None else None)
+        except Violation:
+            p.kill()
+            p.wait()
+            raise
+        if after is not None and p.poll() is None:
+            p.send_signal(how)
+            what = f" & sleep {after:.4f}; kill -{signal.Signals(how).name[3:]} $!; wait $!"
         result = self.finish(p, began, at, limit)
         self.remember(args, env, what + f"  # exit {result.code}")
+        mortal = mortal or self.mortal
         if result.died and not (mortal and mortal in result.err):
             raise Violation(f"the process died of signal {-result.code} ({signal.Signals(-result.code).name}): "
                             f"{result.err[-300:]}")
@@ -191,6 +210,9 @@ class Case:
 
     def info(self):
         return json.loads(self.look("tape", "info", "--json", self.store))
+
+    def dead(self):
+        return [json.loads(line) for line in self.look("tape", "cat", "--json", "--dead", self.store).splitlines()]
 
     def replay(self, *args):
         """The digest of judging the tape again. Its sink must write, once each, the lines that the run's sink has."""

@@ -4,6 +4,7 @@
 Real ticks when they are there (TAPEWATCH_DATA), else the same shape made from a seed; several files merged by time with
 rows that must become dead letters; and the demo. Every one has a `chain`, whose every alert depends on every event before.
 """
+import json
 import os
 import pathlib
 import random
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 
 from harness import ROOT, Case, Violation
+from special import Kept, Picky, Poisoned, Reloaded, TakenOver, without_tape
 
 HOST = "host: {checkpoint: 100ms, segment_size: 1MiB}\n"
 SINK = "sinks:\n  lines: {plugin: jsonl, inputs: [\"*\"], path: \"${env:TORTURE_OUT}\"}\n"
@@ -47,6 +49,23 @@ detectors:
   rate: {plugin: rate, inputs: [a, b], window: 100ms, forget: 10m}
 """ + SINK
 
+KEPT = TICKS.replace("segment_size: 1MiB", "segment_size: 1MiB, retain_size: 1MiB, retain_alerts: 1ms")
+PICKY = TICKS + """\
+  picky: {plugin: picky_sink, inputs: ["*"], every: %d}
+""" % Picky.every
+VARIANT = (MERGE.replace("max_bad: 10%", "max_bad: 11%").replace("path: \"${env", "fsync: false, path: \"${env")
+           + "  more: {plugin: \"null\", inputs: [\"*\"]}\n")
+
+POISON = HOST + """\
+sources:
+  series: {plugin: csv, path: <series>, kind: score, columns: {ts: time, value: value}}
+detectors:
+  bad: {plugin: poison_detector, inputs: [series], mark: 666.5, key: none}
+  good: {plugin: zscore, inputs: [series], fields: value, cooldown: 0s}
+  chain: {plugin: slow_detector, inputs: [series], rounds: <rounds>, every: 50, cooldown: 0s}
+""" + SINK
+MARKS = [1234, 4321, 4322]  # events that kill `bad`
+
 DEMO = HOST + """\
 detectors:
   chain: {plugin: slow_detector, inputs: [market], rounds: <rounds>, every: 100, span: 1m, cooldown: 0s}
@@ -58,17 +77,30 @@ sinks:
 class World:
     """A configuration, its rows, and what the undisturbed run made of them."""
 
+    kind = Case  # what happens to its runs
+    variants = None
+    marks = ()
+
     def __init__(self, torture, name, configs, rows=None, env=None):
-        self.name, self.configs, self.rows, self.env = name, configs, rows, env or {}
-        self.dead, self.ids, self.digest, self.seconds = None, None, None, None
-        self.measure(torture)
+        self.name, self.configs, self.rows, self.env, self.torture = name, configs, rows, env or {}, torture
+        self.dead, self.ids, self.digest, self.seconds, self.lines = None, None, None, None, None
 
     def config_args(self):
         return [word for path in self.configs for word in ("-c", str(path))]
 
+    def case(self, name):
+        return self.kind(self.torture, self, name)
+
+    def like(self, other):
+        """The same input and the same results, whatever else happens: `other` was measured."""
+        self.dead, self.ids, self.digest, self.seconds, self.lines = (other.dead, other.ids, other.digest, other.seconds,
+                                                                      other.lines)
+        self.rows = other.rows
+        return self
+
     def measure(self, torture):
         """The undisturbed run, checked against itself: twice, replayed, and resumed with --rebuild."""
-        case = Case(torture, self, "undisturbed")
+        case = Poisoned(torture, self, "undisturbed") if self.marks else Case(torture, self, "undisturbed")
         result = case.complete()
         info = case.info()
         if self.rows is None:
@@ -77,22 +109,57 @@ class World:
         self.ids = [i.split("-", 1)[1] for i in case.alerts()]
         if not self.ids:
             raise Violation(f"the undisturbed run of {self.name} has no alert; nothing could be compared")
+        self.lines = {key.split("-", 1)[1]: without_tape(line) for key, line in case.delivered().items()}
         case.check()
         case.complete("--rebuild")
         case.check()
+        if self.marks:
+            check_survivors(case, self.rows - len(self.marks))
         case.drop()
+        return self
+
+
+def check_survivors(case, events):
+    """What tests/plugins/poison_detector.c says of all events but the marked ones."""
+    chain, shown, found = 0, 0, []
+    for seq in range(1, events + 1):
+        if seq in MARKS:
+            continue
+        chain = (chain ^ seq) * 0x9e3779b97f4a7c15 & ((1 << 64) - 1)
+        shown += 1
+        if shown % 10 == 0:
+            found.append((seq, f"chain {chain:016x} after {shown} events"))
+    said = [(a["seq"], a["reason"]) for a in map(json.loads, case.delivered().values()) if a["detector"] == "bad"]
+    if sorted(said) != found:
+        raise Violation(f"`bad` said {len(said)} things, {len(found)} were expected, or others")
 
 
 class Live:
     """Two live sources that count: only what was recorded can be compared with, but no number may be missing."""
 
+    kind = Case
+
     def __init__(self, torture):
-        self.name, self.env, self.rows = "live", {}, None
+        self.name, self.env, self.rows, self.torture = "live", {}, None, torture
         self.path = torture.work / "worlds/live.yaml"
         self.path.write_text(LIVE)
 
     def config_args(self):
         return ["-c", str(self.path)]
+
+    def case(self, name):
+        return Case(self.torture, self, name)
+
+
+def poisonous(path, rows):
+    """A series in which some events are marked."""
+    rng, ms = random.Random(4), 1767571200000
+    with open(path, "w", encoding="ascii") as out:
+        out.write("time,value\n")
+        for seq in range(1, rows + 1):
+            ms += rng.randint(1, 3)
+            value = 666.5 if seq in MARKS else round(rng.gauss(0, 1) + (50 if seq % 500 == 0 else 0), 4)
+            out.write(f"{ms},{value}\n")
 
 
 def walk(path, rows, seed, symbol):
@@ -153,13 +220,22 @@ def make(torture):
         walk(late, 16000, 3, "EUR/USD")
     worlds = {}
 
-    def add(name, text, *paths, env=None, configs=(), rounds=0, **more):
+    def add(name, text, *paths, env=None, configs=(), rounds=0, kind=Case, like=None, **more):
         config = folder / f"{name}.yaml"
         for word, value in {"rounds": rounds, **more}.items():
             text = text.replace(f"<{word}>", str(value))
         config.write_text(text)
         rows = sum(count(p) for p in paths) if paths else None
-        worlds[name] = World(torture, name, [*configs, config], rows, env)
+        world = worlds[name] = World(torture, name, [*configs, config], rows, env)
+        world.marks = MARKS if kind is Poisoned else ()
+        if kind is Poisoned:  # the head is no row; what is set aside is an event and a dead letter
+            world.rows += len(MARKS) - 1
+        if like:
+            world.like(worlds[like])
+        else:
+            world.measure(torture)
+        world.kind = kind
+        return world
 
     add("ticks", TICKS, euro, ticks=euro, rounds=2500)
 
@@ -179,6 +255,17 @@ def make(torture):
     tiny = folder / "tiny.csv"
     tiny.write_text("".join(euro.read_text().splitlines(keepends=True)[:14000]))
     add("tiny", TICKS, tiny, ticks=tiny, rounds=0)
+    series = folder / "series.csv"
+    poisonous(series, 6000)
+    add("poison", POISON, series, series=series, rounds=8000, kind=Poisoned)
+    add("kept", KEPT, euro, ticks=euro, rounds=2500, kind=Kept, like="ticks")
+    add("picky", PICKY, short, ticks=short, rounds=3500, kind=Picky, like="short")
+    add("taken", TICKS, euro, ticks=euro, rounds=2500, kind=TakenOver, like="ticks")
+    inputs = {"euro": euro2, "gold": gold, "late1": late1, "late2": late2}
+    again = add("reloaded", MERGE, euro2, gold, late1, late2, rounds=2000, kind=Reloaded, like="merge", **inputs)
+    again.variants = [MERGE, VARIANT]
+    for word, value in {"rounds": 2000, **inputs}.items():
+        again.variants = [text.replace(f"<{word}>", str(value)) for text in again.variants]
     add("demo", DEMO, env={"TAPEWATCH_DEMO_DURATION": "1h", "TAPEWATCH_DEMO_SEED": str(torture.seed % 1000 + 1)},
         configs=[ROOT / "conf.d/10-demo.yaml"], rounds=1500)
     return worlds
