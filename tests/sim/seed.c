@@ -151,7 +151,8 @@ static void run_to_the_end(void)
 		}
 		say("start %u: batch %u, %u workers%s", n + 1, s.batch, s.workers, s.rebuild ? ", rebuild" : "");
 		sim->tally->starts++;
-		complete = live(&s) && expect_complete(sim->disk);
+		/* without memory it may have ended well, but for its last checkpoint */
+		complete = live(&s) && !sim->starved && expect_complete(sim->disk);
 		if (complete && rng_chance(&sim->rng, 0.2)) /* and once more, with nothing left to do */
 			complete = false;
 		if (!sim->violated && !complete)
