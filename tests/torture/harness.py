@@ -156,7 +156,7 @@ class Case:
         """Its folder is empty again."""
 
     rebuilds = True  # --rebuild may be among the options: the tape is whole
-    mortal = None  # text of a death that is fine in every run of this case
+    mortal = ()  # texts of deaths that are fine in every run of this case
 
     def attend(self, p, until):
         """While it runs, until that moment or (None) its end."""
@@ -166,8 +166,8 @@ class Case:
             except subprocess.TimeoutExpired:
                 pass
 
-    def run(self, *args, env=None, after=None, how=signal.SIGKILL, limit=RUN_LIMIT, mortal=None):
-        """Run to the end, or until `after` seconds, when it gets the signal `how`. mortal: text of a death that is fine."""
+    def run(self, *args, env=None, after=None, how=signal.SIGKILL, limit=RUN_LIMIT, mortal=()):
+        """Run to the end, or until `after` seconds, when it gets the signal `how`. mortal: texts of deaths that are fine."""
         at = self.log.stat().st_size if self.log.exists() else 0
         began = time.monotonic()
         p = self.start(*args, env=env)
@@ -183,8 +183,7 @@ class Case:
             what = f" & sleep {after:.4f}; kill -{signal.Signals(how).name[3:]} $!; wait $!"
         result = self.finish(p, began, at, limit)
         self.remember(args, env, what + f"  # exit {result.code}")
-        mortal = mortal or self.mortal
-        if result.died and not (mortal and mortal in result.err):
+        if result.died and not any(text in result.err for text in mortal or self.mortal):
             raise Violation(f"the process died of signal {-result.code} ({signal.Signals(-result.code).name}): "
                             f"{result.err[-300:]}")
         return result

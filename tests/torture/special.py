@@ -144,7 +144,7 @@ class Picky(Case):
 class Poisoned(Case):
     """Some events kill: each does so twice, then it is set aside. A run may die, and is started again."""
 
-    mortal = "died of SIGSEGV"
+    mortal = ("died of SIGSEGV",)
 
     def complete(self, *args, env=None):
         for _ in range(2 * len(self.world.marks) + 3):

@@ -66,7 +66,7 @@ def summary(torture, args, seconds):
                          "a recovery"),
         ("power losses", f"{n['power losses']} (ext4 shut down), {n['images']} torn images, {n['images resumed']} of them run on"),
         ("failing calls", f"{n['faults']} writes and syncs, {n['faults refused']} of them ended the run with exit code 4"),
-        ("failing allocations", f"{n['allocations refused']}"),
+        ("failing allocations", f"{n['allocations refused']}, {n['deaths in libraries']} of them ended inside libev or libfyaml"),
         ("damaged stores", f"{n['damages']}, {n['damages refused']} of them refused by run"),
         ("pressure", f"{n['full disks']} full disks, {n['stops']} stops, {n['second instances refused']} second instances "
                      f"refused, {n['clocks that jump']} clocks that jump, {n['overloaded seconds']} s of overload"),
