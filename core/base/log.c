@@ -16,6 +16,8 @@
 #define LINE_MAX_BYTES 4096 /* what a pipe takes in one piece */
 #define TEXT_MAX_BYTES 3072
 #define WHO_MAX_BYTES  64
+#define FIELDS_MAX     16
+#define FIELD_ROOM     256 /* of a line: below it no further field is begun */
 #define LIMITS         256 /* instances told apart; those beyond share one limit */
 #define BURST          20
 #define PER_SECOND     5
@@ -224,7 +226,66 @@ static void make_time(char out[40])
 		memcpy(out + 19, ".000Z", 6);
 }
 
-static void make_text(struct line *l, int32_t level, const char *who, const char *text, uint64_t dropped)
+/* What one line says. */
+struct saying {
+	int32_t level;
+	const char *who, *text;
+	const struct tw_field *fields;
+	uint32_t n_fields;
+	uint64_t dropped;
+};
+
+static void add_field_number(struct line *l, double v, bool json)
+{
+	if (json && !(v - v == 0)) /* JSON has no NaN and no infinity */
+		addz(l, "null");
+	else
+		addf(l, "%.15g", v);
+}
+
+/* key=value; in quotes when there are blanks in it. */
+static void add_fields_text(struct line *l, const struct saying *s)
+{
+	for (uint32_t i = 0; i < s->n_fields; i++) {
+		const struct tw_field *f = &s->fields[i];
+		if (l->len > sizeof l->text - FIELD_ROOM)
+			return;
+		bool quote = f->text && (!*f->text || strpbrk(f->text, " \"="));
+		addz(l, " ");
+		add_escaped(l, f->key ? f->key : "?", false);
+		addz(l, quote ? "=\"" : "=");
+		if (f->text)
+			add_escaped(l, f->text, quote);
+		else
+			add_field_number(l, f->number, false);
+		if (quote)
+			addz(l, "\"");
+	}
+}
+
+static void add_fields_json(struct line *l, const struct saying *s)
+{
+	if (!s->n_fields)
+		return;
+	addz(l, ",\"fields\":{");
+	for (uint32_t i = 0; i < s->n_fields; i++) {
+		const struct tw_field *f = &s->fields[i];
+		if (l->len > sizeof l->text - FIELD_ROOM) /* half a field would break the object */
+			break;
+		addz(l, i ? ",\"" : "\"");
+		add_escaped(l, f->key ? f->key : "?", true);
+		addz(l, f->text ? "\":\"" : "\":");
+		if (f->text)
+			add_escaped(l, f->text, true);
+		else
+			add_field_number(l, f->number, true);
+		if (f->text)
+			addz(l, "\"");
+	}
+	addz(l, "}");
+}
+
+static void make_text(struct line *l, const struct saying *s)
 {
 	bool colour = log_state.colour;
 	char time[40];
@@ -234,30 +295,32 @@ static void make_text(struct line *l, int32_t level, const char *who, const char
 	time[23] = '\0';
 	addf(l, "%s ", time);
 	if (colour)
-		addz(l, level_colours[level]);
-	addf(l, "%-5s", level_names[level]);
+		addz(l, level_colours[s->level]);
+	addf(l, "%-5s", level_names[s->level]);
 	if (colour)
 		addz(l, "\033[0m");
 	addz(l, " ");
-	add_escaped(l, who, false);
+	add_escaped(l, s->who, false);
 	addz(l, ": ");
-	add_escaped(l, text, false);
-	if (dropped)
-		addf(l, " (%" PRIu64 " lines before this one were left out)", dropped);
+	add_escaped(l, s->text, false);
+	add_fields_text(l, s);
+	if (s->dropped)
+		addf(l, " (%" PRIu64 " lines before this one were left out)", s->dropped);
 }
 
-static void make_json(struct line *l, int32_t level, const char *who, const char *text, uint64_t dropped)
+static void make_json(struct line *l, const struct saying *s)
 {
 	char time[40];
 
 	make_time(time);
-	addf(l, "{\"time\":\"%s\",\"level\":\"%s\",\"who\":\"", time, level_names[level]);
-	add_escaped(l, who, true);
+	addf(l, "{\"time\":\"%s\",\"level\":\"%s\",\"who\":\"", time, level_names[s->level]);
+	add_escaped(l, s->who, true);
 	addz(l, "\",\"text\":\"");
-	add_escaped(l, text, true);
+	add_escaped(l, s->text, true);
 	addz(l, "\"");
-	if (dropped)
-		addf(l, ",\"dropped\":%" PRIu64, dropped);
+	add_fields_json(l, s);
+	if (s->dropped)
+		addf(l, ",\"dropped\":%" PRIu64, s->dropped);
 	addz(l, "}");
 }
 
@@ -276,42 +339,35 @@ static void write_line(const struct line *l)
 	}
 }
 
-void log_linev(int32_t level, const char *who, const char *fmt, __builtin_va_list ap)
+/* The limit comes first: a swallowed line must be cheap. */
+static bool may_say(int32_t *level, const char **who, uint64_t *dropped)
 {
-	char text[TEXT_MAX_BYTES];
-	struct line line;
-	uint64_t dropped = 0;
-	int n, saved = errno;
+	bool may;
 
-	if (level < TW_LOG_DEBUG)
-		level = TW_LOG_DEBUG;
-	if (level > TW_LOG_ERROR)
-		level = TW_LOG_ERROR;
-	if (level < __atomic_load_n(&log_state.level, __ATOMIC_RELAXED))
-		return;
-	if (!who || !*who)
-		who = "host";
-
-	/* The limit comes first: a swallowed line must be cheap. */
+	if (*level < TW_LOG_DEBUG)
+		*level = TW_LOG_DEBUG;
+	if (*level > TW_LOG_ERROR)
+		*level = TW_LOG_ERROR;
+	if (*level < __atomic_load_n(&log_state.level, __ATOMIC_RELAXED))
+		return false;
+	if (!*who || !**who)
+		*who = "host";
 	pthread_mutex_lock(&log_state.lock);
-	if (!limit_take(who, level, &dropped)) {
-		pthread_mutex_unlock(&log_state.lock);
-		return;
-	}
+	may = limit_take(*who, *level, dropped);
 	pthread_mutex_unlock(&log_state.lock);
+	return may;
+}
 
-	n = format_text(text, sizeof text, fmt, ap);
-	if (n < 0)
-		memcpy(text, "?", 2);
-	else if ((size_t)n >= sizeof text)
-		memcpy(text + sizeof text - 4, "...", 4);
+static void say(const struct saying *s)
+{
+	struct line line;
 
 	pthread_mutex_lock(&log_state.lock);
 	line.len = 0;
 	if (log_state.format == LOG_JSON)
-		make_json(&line, level, who, text, dropped);
+		make_json(&line, s);
 	else
-		make_text(&line, level, who, text, dropped);
+		make_text(&line, s);
 	line.text[line.len++] = '\n';
 	/* The hooks must not log: they run under the lock that keeps lines apart. */
 	if (log_state.before)
@@ -320,6 +376,37 @@ void log_linev(int32_t level, const char *who, const char *fmt, __builtin_va_lis
 	if (log_state.after)
 		log_state.after();
 	pthread_mutex_unlock(&log_state.lock);
+}
+
+void log_linev(int32_t level, const char *who, const char *fmt, __builtin_va_list ap)
+{
+	char text[TEXT_MAX_BYTES];
+	uint64_t dropped = 0;
+	int n, saved = errno;
+
+	if (!may_say(&level, &who, &dropped))
+		return;
+	n = format_text(text, sizeof text, fmt, ap);
+	if (n < 0)
+		memcpy(text, "?", 2);
+	else if ((size_t)n >= sizeof text)
+		memcpy(text + sizeof text - 4, "...", 4);
+	say(&(struct saying){ .level = level, .who = who, .text = text, .dropped = dropped });
+	errno = saved;
+}
+
+void log_fields(int32_t level, const char *who, const char *text, const struct tw_field *fields, uint32_t n)
+{
+	uint64_t dropped = 0;
+	int saved = errno;
+
+	if (may_say(&level, &who, &dropped))
+		say(&(struct saying){ .level = level,
+				      .who = who,
+				      .text = text ? text : "",
+				      .fields = fields,
+				      .n_fields = n < FIELDS_MAX ? n : FIELDS_MAX,
+				      .dropped = dropped });
 	errno = saved;
 }
 

@@ -9,7 +9,7 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
-#include <tapewatch/plugin.h>
+#include <tapewatch/ext/log.h>
 
 enum log_format { LOG_TEXT, LOG_JSON };
 
@@ -24,6 +24,9 @@ void log_linev(int32_t level, const char *who, const char *fmt, __builtin_va_lis
 #define log_info(who, ...) log_line(TW_LOG_INFO, who, __VA_ARGS__)
 #define log_warn(who, ...) log_line(TW_LOG_WARN, who, __VA_ARGS__)
 #define log_error(who, ...) log_line(TW_LOG_ERROR, who, __VA_ARGS__)
+
+/* The same with fields: `text key=value` for people, members of "fields" in JSON. */
+void log_fields(int32_t level, const char *who, const char *text, const struct tw_field *, uint32_t n);
 
 /* A hook that runs before and after each line, so that a progress bar can step aside. NULL: none. */
 void log_around(void (*before)(void), void (*after)(void));

@@ -64,6 +64,14 @@ static int real_random(void *buf, size_t n)
 	return 0;
 }
 
+static void real_pause(int64_t ns)
+{
+	struct timespec ts = { .tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000) };
+
+	if (ns > 0)
+		(void)nanosleep(&ts, NULL);
+}
+
 const struct os os_real = {
 	.open = real_open,
 	.close = close,
@@ -79,6 +87,7 @@ const struct os os_real = {
 	.wall = real_wall,
 	.mono = real_mono,
 	.random = real_random,
+	.pause = real_pause,
 };
 
 const struct os *os = &os_real;

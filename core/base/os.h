@@ -28,6 +28,7 @@ struct os {
 	int64_t (*wall)(void); /* ns since 1970 UTC */
 	int64_t (*mono)(void); /* ns, never goes back */
 	int (*random)(void *buf, size_t n);
+	void (*pause)(int64_t ns); /* sleep; a signal may end it early */
 };
 
 /* The table in use. Replaced by tests only, before any thread starts. */

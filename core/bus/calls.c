@@ -247,8 +247,9 @@ static int64_t call_wall(const struct tw_host *h)
 
 static const void *call_extension(const struct tw_host *h, const char *id)
 {
-	(void)h, (void)id;
-	return NULL;
+	const struct instance *in =
+		(const struct instance *)(const void *)((const char *)h - offsetof(struct instance, host));
+	return ext_find(in->ext, id);
 }
 
 const struct tw_host shard_host = { .struct_size = sizeof(struct tw_host),

@@ -28,6 +28,8 @@ struct chunk {
 	bool marked;
 	uint32_t mark_events, mark_dead; /* so many events and dead letters lie before pos */
 	struct tw_pos pos;
+	struct source_value *values; /* put before pos; bytes in texts */
+	uint32_t n_values, cap_values;
 	uint64_t skipped;
 	bool last; /* the source is done, or was stopped: */
 	bool cut;  /* more would have come */

@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Events of a tape between two commits, at least: nobody waits for an alert of what is past. */
+#define REPLAY_STRIDE 65536u
+
 /* Detectors that agree on key fields, max_keys, ttl and level share a keyspace. */
 static int32_t make_keyspaces(struct pipeline *p, uint32_t n_shards)
 {
@@ -81,7 +84,7 @@ static int32_t restore(struct pipeline *p, struct tw_err *e)
 		if (rc < 0)
 			return rc;
 	}
-	p->seq = p->batch_seq = p->checkpoint_seq = as_of;
+	p->seq = p->batch_seq = p->handed_seq = p->checkpoint_seq = as_of;
 	p->letters_through = p->logged_through;
 	if (store_last_seq(s) <= as_of)
 		return TW_OK;
@@ -92,6 +95,7 @@ static int32_t restore(struct pipeline *p, struct tw_err *e)
 		log_info("host", "judging events %" PRIu64 " to %" PRIu64 " of the tape behind the last checkpoint",
 			 as_of + 1, store_last_seq(s));
 	atomic_store(&p->catching_up, true);
+	p->catch_up_began = os->mono();
 	return sequencer_open_tape(p, s, as_of + 1, store_last_seq(s), e);
 }
 
@@ -113,10 +117,12 @@ static int32_t make_parts(struct pipeline *p, struct tw_err *e)
 	for (uint32_t i = 0; i < (p->ahead ? 2u : 1u); i++)
 		if (batch_init(&p->batches[i], p->o.batch, p->n_keyspaces, n_shards, p->ahead) < 0)
 			goto memory;
-	rc = instances_new(p->graph, p->intern, p->keyspaces, p->n_keyspaces, n_shards, &p->instances, &p->n_instances,
-			   e);
+	rc = instances_new(p->graph, p->o.services, p->intern, p->keyspaces, p->n_keyspaces, n_shards, &p->instances,
+			   &p->n_instances, e);
 	if (rc < 0)
 		return rc;
+	if (p->o.figures && !figures_new(p))
+		goto memory;
 	if (crew_init(&p->crew, p->instances, p->n_instances, p->o.workers, n_shards, p->o.bell) < 0)
 		goto memory;
 	return TW_OK;
@@ -154,6 +160,7 @@ void pipeline_free(struct pipeline *p)
 {
 	if (!p)
 		return;
+	figures_free(p);
 	crew_free(&p->crew);
 	instances_free(p->instances, p->n_instances);
 	for (uint32_t k = 0; k < p->n_keyspaces; k++)
@@ -284,17 +291,21 @@ static void hand_over(struct pipeline *p, bool last)
 	c->complete = p->batch_seq;
 	c->last = last;
 	if (pipeline_still(p) && p->o.record && (last || checkpoint_due(p))) {
+		int64_t began = os->mono(), done;
 		c->snapshot = checkpoint_take(p);
-		if (!c->snapshot)
+		done = os->mono();
+		if (c->snapshot)
+			c->snapshot->stall = done - began;
+		else
 			log_warn("host", "no memory for a checkpoint; the next one will be longer");
-		p->next_checkpoint = os->mono() + p->graph->host.checkpoint;
+		p->next_checkpoint = done + p->graph->host.checkpoint;
 	}
 	if (!p->o.record) { /* the numbers are used up, the bytes are not kept */
 		c->first_seq = p->handed_seq + 1;
 		c->n_events = (uint32_t)(p->batch_seq - p->handed_seq);
 		c->events.len = 0;
-		p->handed_seq = p->batch_seq;
 	}
+	p->handed_seq = p->batch_seq;
 	p->commit = NULL;
 	CRASH_POINT("pipeline.before_hand");
 	recorder_hand(p->o.recorder, c);
@@ -303,12 +314,16 @@ static void hand_over(struct pipeline *p, bool last)
 
 static bool enough(const struct commit *c)
 {
-	return c->events.len >= COMMIT_BYTES || c->alerts.len >= COMMIT_BYTES || c->n_dead >= COMMIT_DEAD / 2;
+	return c->events.len >= COMMIT_BYTES || c->value_bytes >= COMMIT_BYTES || c->alerts.len >= COMMIT_BYTES ||
+	       c->n_dead >= COMMIT_DEAD / 2;
 }
 
 static void maybe_hand_over(struct pipeline *p)
 {
-	if (worth_handing(p) && (enough(p->commit) || recorder_idle(p->o.recorder)))
+	if (!worth_handing(p))
+		return;
+	if (enough(p->commit) ||
+	    (recorder_idle(p->o.recorder) && !(p->reader && p->batch_seq - p->handed_seq < REPLAY_STRIDE)))
 		hand_over(p, false);
 }
 
@@ -364,6 +379,8 @@ static enum step end_of_tape(struct pipeline *p)
 	p->reader = NULL;
 	atomic_store(&p->catching_up, false);
 	CRASH_POINT("pipeline.caught_up");
+	if (!p->o.recording && p->o.recorder)
+		log_info("host", "caught up with the tape in %.3f s", (double)(os->mono() - p->catch_up_began) / 1e9);
 	if (!p->o.recording) /* numbers that were used up without a tape count too */
 		p->seq = p->batch_seq = store_last_seq(p->o.store);
 	p->commit->first_seq = p->seq + 1;
@@ -372,6 +389,7 @@ static enum step end_of_tape(struct pipeline *p)
 
 static enum step last_step(struct pipeline *p)
 {
+	figures_publish(p, true);
 	hand_over(p, true);
 	p->finished = true;
 	return STEP_DONE;
@@ -380,6 +398,7 @@ static enum step last_step(struct pipeline *p)
 /* Nothing is under way and nothing came. */
 static enum step at_rest(struct pipeline *p)
 {
+	figures_publish(p, false);
 	if (p->reader)
 		return end_of_tape(p);
 	if (sequencer_release(p))
@@ -438,6 +457,7 @@ static enum step step_alone(struct pipeline *p)
 		if (!judge_start(p, b) || judge_go_on(p, b) < 0)
 			return out_of_memory(p);
 		p->judged = b;
+		figures_publish(p, false);
 	}
 	return finish(p);
 }
@@ -467,6 +487,7 @@ static enum step step_ahead(struct pipeline *p)
 			return rc == TW_AGAIN ? STEP_IDLE : out_of_memory(p);
 		p->judged = p->judging;
 		p->judging = NULL;
+		figures_publish(p, false);
 	}
 	if (p->filled) {
 		p->judging = p->filled;

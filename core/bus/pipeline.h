@@ -28,12 +28,14 @@ struct pipeline_options {
 	struct recorder *recorder;
 	struct store *recording;   /* replay: read events from here, not from sources; NULL otherwise */
 	struct bell *bell;         /* the pipeline's own */
+	struct services *services; /* for the detectors; may be NULL */
 	uint32_t batch;            /* 1..BATCH_MAX; 0: as suits the number of workers */
 	uint32_t workers;          /* 1..MAX_WORKERS threads that judge, the pipeline's own among them */
 	const struct death *deaths; /* of earlier runs on this store, see poison.h */
 	uint32_t n_deaths;
 	bool record;               /* put events on the tape */
 	bool rebuild;              /* ignore the checkpoint */
+	bool figures;              /* somebody will ask pipeline_detector_now() */
 	bool live;                 /* some source is live: clock events enter once a second */
 };
 
@@ -85,6 +87,8 @@ struct detector_stats {
 	bool quarantined;
 };
 void pipeline_detector(const struct pipeline *, uint32_t detector, struct detector_stats *ret);
+/* The same while it works, at most a quarter of a second old; zeros without the option figures. [any] */
+void pipeline_detector_now(const struct pipeline *, uint32_t detector, struct detector_stats *ret);
 const struct intern *pipeline_names(const struct pipeline *);
 
 #endif

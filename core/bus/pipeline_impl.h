@@ -53,7 +53,7 @@ struct pipeline {
 	uint64_t logged_through; /* alerts up to this seq are in the log already */
 	uint64_t letters_through; /* so are the dead letters of detectors: they go with the events, not with the alerts */
 	uint64_t batch_seq;      /* events up to here are judged */
-	uint64_t handed_seq;     /* without a tape: numbers up to here are used up in the store */
+	uint64_t handed_seq;     /* handed over through here; without a tape: used up in the store */
 	struct commit *commit;
 	int32_t result;
 	bool finished;
@@ -61,6 +61,7 @@ struct pipeline {
 	/* catching up with the own tape, or replaying a recording */
 	struct log_reader *reader;
 	uint64_t reader_end; /* last seq to read; UINT64_MAX: to the end */
+	int64_t catch_up_began; /* monotonic */
 	struct block block;
 	size_t block_at;
 	uint32_t *node_of; /* by source number on that tape; graph->n: nobody */
@@ -75,6 +76,7 @@ struct pipeline {
 	bool whole;           /* the next checkpoint replaces everything */
 	uint64_t checkpoint_seq;
 
+	struct figures *figures; /* NULL: nobody asks */
 	_Atomic bool pause;
 	int64_t pause_by; /* monotonic; set before pause is */
 
@@ -110,6 +112,11 @@ bool said_order(struct pipeline *, struct batch *, const struct items *);
 /* checkpoint.c */
 struct snapshot *checkpoint_take(struct pipeline *);
 int32_t checkpoint_restore(struct pipeline *, uint64_t *ret_seq, struct tw_err *);
+
+/* figures.c: publish what detectors have counted, between two batches; now: even if it was done a moment ago. */
+bool figures_new(struct pipeline *);
+void figures_free(struct pipeline *);
+void figures_publish(struct pipeline *, bool now);
 
 /* handoff.c: may it stop here? */
 bool pipeline_may_pause(const struct pipeline *);

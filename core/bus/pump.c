@@ -34,6 +34,11 @@ struct pump *pump_new(const struct graph_node *node, const struct tw_pos *resume
 	ring_init(&p->full, CHUNKS);
 	ring_init(&p->free, CHUNKS);
 	pump_writer_init(p);
+	p->ext = ext_new(NULL, PLUGIN_SOURCE, node->plugin->name, node->name);
+	if (!p->ext) {
+		pump_free(p);
+		return NULL;
+	}
 	for (uint32_t i = 0; i < CHUNKS; i++) {
 		p->chunks[i].dead = calloc(CHUNK_DEAD, sizeof *p->chunks[i].dead);
 		if (!p->chunks[i].dead || !buf_reserve(&p->chunks[i].records, 64 * 1024)) {
@@ -63,15 +68,27 @@ void pump_free(struct pump *p)
 		buf_free(&p->chunks[i].records);
 		arena_free(&p->chunks[i].texts);
 		free(p->chunks[i].dead);
+		free(p->chunks[i].values);
 	}
+	ext_free(p->ext);
 	bell_free(&p->bell);
 	free(p);
+}
+
+void pump_serve(struct pump *p, struct services *s)
+{
+	ext_serve(p->ext, s);
+}
+
+struct kv *pump_values(struct pump *p)
+{
+	return ext_kv(p->ext);
 }
 
 static void chunk_clear(struct chunk *c)
 {
 	c->records.len = 0;
-	c->n = c->n_dead = c->mark_events = c->mark_dead = 0;
+	c->n = c->n_dead = c->mark_events = c->mark_dead = c->n_values = 0;
 	c->marked = c->last = c->cut = false;
 	c->skipped = 0;
 	arena_reset(&c->texts);
@@ -141,6 +158,7 @@ static enum step fall_back(struct pump *p, const char *doing, const struct tw_er
 	/* What was pushed after the last mark will come again, then what is still to be repeated anyway. */
 	p->drop += p->since_mark;
 	p->since_mark = 0;
+	kv_rewind(ext_kv(p->ext));
 	log_warn(p->node->name, "%s: %s; opening again in %d ms (attempt %d of %" PRId64 ")", doing,
 		 e->msg[0] ? e->msg : "no reason given", p->pause_ms, p->attempts, p->node->source.retries);
 	return STEP_IDLE;
@@ -218,6 +236,7 @@ enum step pump_step(struct pump *p, int32_t timeout_ms)
 		p->current = c;
 	}
 	p->writer.credit = CHUNK_EVENTS;
+	kv_polling(ext_kv(p->ext));
 	rc = CALL(&p->call, p->source->poll(p->node->self, &p->writer, timeout_ms, &e));
 	note_progress(p);
 	if (p->memory_out) {
@@ -252,6 +271,7 @@ enum step pump_step(struct pump *p, int32_t timeout_ms)
 void pump_stop(struct pump *p)
 {
 	atomic_store(&p->stop, true);
+	ext_stop(p->ext);
 	if (p->source->wakeup)
 		p->source->wakeup(p->node->self);
 	bell_ring(&p->bell);
@@ -338,6 +358,7 @@ void pump_stats(const struct pump *p, struct pump_stats *ret)
 	ret->events = atomic_load_explicit(&p->events, memory_order_relaxed);
 	ret->dead = atomic_load_explicit(&p->dead, memory_order_relaxed);
 	ret->skipped = atomic_load_explicit(&p->skipped, memory_order_relaxed);
+	ret->waiting = ring_count(&p->full);
 	ret->done = atomic_load_explicit(&p->done_units, memory_order_relaxed);
 	ret->total = atomic_load_explicit(&p->total_units, memory_order_relaxed);
 }

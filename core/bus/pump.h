@@ -10,6 +10,7 @@
 #include "bus/chunk.h"
 #include "bus/ring.h"
 #include "event/event.h"
+#include "ext/ext.h"
 #include "graph/graph.h"
 
 struct pump;
@@ -18,6 +19,10 @@ struct pump;
  * come again. wake: rung when there is something for the sequencer. */
 struct pump *pump_new(const struct graph_node *, const struct tw_pos *resume, uint64_t after, struct bell *wake);
 void pump_free(struct pump *);
+
+/* What all instances of the run share; and the values its last mark stands beside. Before the first step. */
+void pump_serve(struct pump *, struct services *);
+struct kv *pump_values(struct pump *);
 
 /* One poll. STEP_IDLE: no chunk is free or nothing came; STEP_DONE, STEP_FAILED: for good. [source] */
 enum step pump_step(struct pump *, int32_t timeout_ms);
@@ -42,7 +47,7 @@ bool pump_starved(const struct pump *);      /* it has ended because memory was 
 void pump_ack(struct pump *, const struct tw_pos *);
 
 struct pump_stats {
-	uint64_t events, dead, skipped, done, total; /* done of total: the source's own progress */
+	uint64_t events, dead, skipped, waiting, done, total; /* waiting: full chunks; done of total: the source's own progress */
 };
 void pump_stats(const struct pump *, struct pump_stats *ret); /* [any] */
 

@@ -7,6 +7,7 @@
 
 #include "base/callctx.h"
 #include "bus/pump.h"
+#include "ext/kv.h"
 
 struct pump {
 	struct ring full, free;
@@ -14,6 +15,7 @@ struct pump {
 	const struct tw_source *source;
 	struct call call; /* while the plugin runs */
 	struct tw_host host;
+	struct ext *ext;
 	struct tw_writer writer;
 	struct bell bell, *wake;
 	struct chunk chunks[CHUNKS], *current;

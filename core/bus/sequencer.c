@@ -37,7 +37,28 @@ static bool dead_is_due(const struct input *in, const struct chunk *c)
 	return in->dead < c->n_dead && c->dead[in->dead].at <= in->event;
 }
 
-static void take_mark(struct input *in, const struct chunk *c)
+/* What the source put before the mark goes into the commit that gets the mark. */
+static void take_values(struct pipeline *p, struct input *in, struct chunk *c)
+{
+	struct commit *commit = p->commit;
+
+	for (uint32_t i = 0; i < c->n_values && p->o.record; i++) {
+		const struct source_value *v = &c->values[i];
+		struct source_value copy = { .source = in->node->name, .len = v->len };
+		copy.name = arena_text(&commit->texts, v->name, strlen(v->name));
+		copy.data = v->data ? arena_text(&commit->texts, v->data, v->len) : NULL;
+		if (!copy.name || (v->data && !copy.data) ||
+		    !values_room(&commit->values, &commit->cap_values, commit->n_values)) {
+			p->memory_out = true;
+			return;
+		}
+		commit->values[commit->n_values++] = copy;
+		commit->value_bytes += v->len + 64;
+	}
+	c->n_values = 0;
+}
+
+static void take_mark(struct pipeline *p, struct input *in, struct chunk *c)
 {
 	if (!c->marked || in->event < c->mark_events || in->dead < c->mark_dead)
 		return;
@@ -45,6 +66,7 @@ static void take_mark(struct input *in, const struct chunk *c)
 	in->position.marked = true;
 	in->position.after = (uint64_t)(in->event - c->mark_events) + (in->dead - c->mark_dead);
 	in->moved = true;
+	take_values(p, in, c);
 }
 
 static bool chunk_used_up(const struct input *in, const struct chunk *c)
@@ -114,10 +136,10 @@ static struct chunk *input_chunk(struct input *in)
 	return c;
 }
 
-static void after_run(struct pipeline *p, struct input *in, const struct chunk *c)
+static void after_run(struct pipeline *p, struct input *in, struct chunk *c)
 {
 	take_dead(p, in, c);
-	take_mark(in, c);
+	take_mark(p, in, c);
 	if (chunk_used_up(in, c))
 		in->used_up = true;
 }

@@ -33,8 +33,9 @@ static bool is_heard(const struct graph *g, const struct graph_node *node)
 	return false;
 }
 
-static int32_t instance_init(struct instance *in, const struct graph *g, uint32_t number, struct intern *intern,
-			     const struct keyspace *keyspaces, uint32_t n_keyspaces, uint32_t n_shards)
+static int32_t instance_init(struct instance *in, const struct graph *g, uint32_t number, struct services *services,
+			     struct intern *intern, const struct keyspace *keyspaces, uint32_t n_keyspaces,
+			     uint32_t n_shards)
 {
 	const struct graph_node *node = graph_detector(g, number);
 	uint32_t kinds = node->plugin->detector.kinds;
@@ -54,7 +55,8 @@ static int32_t instance_init(struct instance *in, const struct graph *g, uint32_
 	if (node->key == KEY_NONE) /* several of them are not all the same shard's business */
 		in->home = (uint32_t)(hash_bytes(node->name, strlen(node->name)) % n_shards);
 	in->allowed = calloc(g->n + 2, sizeof *in->allowed);
-	if (!in->allowed)
+	in->ext = ext_new(services, PLUGIN_DETECTOR, node->plugin->name, node->name);
+	if (!in->allowed || !in->ext)
 		return TW_E_FATAL;
 	if (node->has_where && node->where.kinds)
 		kinds &= node->where.kinds;
@@ -64,8 +66,9 @@ static int32_t instance_init(struct instance *in, const struct graph *g, uint32_
 	return TW_OK;
 }
 
-int32_t instances_new(const struct graph *g, struct intern *intern, const struct keyspace *keyspaces,
-		      uint32_t n_keyspaces, uint32_t n_shards, struct instance **ret, uint32_t *ret_n, struct tw_err *e)
+int32_t instances_new(const struct graph *g, struct services *services, struct intern *intern,
+		      const struct keyspace *keyspaces, uint32_t n_keyspaces, uint32_t n_shards, struct instance **ret,
+		      uint32_t *ret_n, struct tw_err *e)
 {
 	struct instance *list = calloc(g->n_detectors ? g->n_detectors : 1, sizeof *list);
 	uint32_t n = 0;
@@ -75,7 +78,7 @@ int32_t instances_new(const struct graph *g, struct intern *intern, const struct
 		return err_set(e, TW_E_FATAL, "memory is out");
 	while (rc == TW_OK && n < g->n_detectors) {
 		struct instance *in = &list[n];
-		if (instance_init(in, g, n, intern, keyspaces, n_keyspaces, n_shards) < 0) {
+		if (instance_init(in, g, n, services, intern, keyspaces, n_keyspaces, n_shards) < 0) {
 			rc = err_set(e, TW_E_FATAL, "memory is out");
 			break;
 		}
@@ -98,6 +101,7 @@ void instances_free(struct instance *list, uint32_t n)
 		struct instance *in = &list[i];
 		if (in->detector->close)
 			in->detector->close(in->node->self);
+		ext_free(in->ext);
 		poison_free(in);
 		free(in->allowed);
 		free(in->symbol_pass.known);

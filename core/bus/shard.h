@@ -11,6 +11,7 @@
 #include "base/callctx.h"
 #include "bus/batch.h"
 #include "bus/timers.h"
+#include "ext/ext.h"
 #include "graph/graph.h"
 #include <stdatomic.h>
 
@@ -30,6 +31,7 @@ struct instance {
 	const struct tw_detector *detector;
 	struct intern *intern;
 	struct tw_host host;
+	struct ext *ext;
 	uint32_t number, keyspace;
 	uint32_t home;     /* without a key: the shard that has its one state; else UINT32_MAX */
 	uint16_t *allowed; /* kinds by number of the node they come from */
@@ -83,7 +85,7 @@ struct shard {
 };
 
 /* Instances of the graph's detectors, with their plugins open. */
-int32_t instances_new(const struct graph *, struct intern *, const struct keyspace *, uint32_t n_keyspaces,
+int32_t instances_new(const struct graph *, struct services *, struct intern *, const struct keyspace *, uint32_t n_keyspaces,
                       uint32_t n_shards, struct instance **ret, uint32_t *ret_n, struct tw_err *);
 void instances_free(struct instance *, uint32_t n);
 /* Room for all names there are now, so that workers need not make any. */

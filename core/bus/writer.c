@@ -133,6 +133,25 @@ static int32_t writer_push(struct tw_writer *w, const void *msgpack, uint64_t le
 	return TW_OK;
 }
 
+/* Into the chunk, whose mark they stand beside. */
+static bool add_value(void *arg, const struct source_value *v)
+{
+	struct chunk *c = arg;
+	struct source_value *n;
+
+	if (!values_room(&c->values, &c->cap_values, c->n_values))
+		return false;
+	n = &c->values[c->n_values];
+	n->source = v->source; /* the pump's: as old as the chunk */
+	n->name = arena_text(&c->texts, v->name, strlen(v->name));
+	n->data = v->data ? arena_text(&c->texts, v->data, v->len) : NULL;
+	n->len = v->len;
+	if (!n->name || (v->data && !n->data))
+		return false;
+	c->n_values++;
+	return true;
+}
+
 static int32_t writer_mark(struct tw_writer *w, const struct tw_pos *pos)
 {
 	struct pump *p = pump_of(w);
@@ -147,6 +166,8 @@ static int32_t writer_mark(struct tw_writer *w, const struct tw_pos *pos)
 	}
 	if (p->drop) /* still among what is recorded: the recorded position stands */
 		return TW_OK;
+	if (!kv_marked(ext_kv(p->ext), add_value, c))
+		return out_of_memory(p);
 	p->pos = c->pos = *pos;
 	p->resumed = true;
 	p->since_mark = 0;
@@ -197,8 +218,8 @@ static const char *host_name(const struct tw_host *h, uint32_t id)
 
 static const void *host_extension(const struct tw_host *h, const char *id)
 {
-	(void)h, (void)id;
-	return NULL;
+	const struct pump *p = (const struct pump *)(const void *)((const char *)h - offsetof(struct pump, host));
+	return ext_find(p->ext, id);
 }
 
 void pump_writer_init(struct pump *p)

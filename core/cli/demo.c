@@ -138,7 +138,9 @@ static int run(int argc, char **argv)
 			code = cli_fail(CLI_GAVE_UP, "demo", "cannot make the folder %s; use -d", scratch);
 	}
 	if (code == CLI_GO) {
-		struct run_options o = { .graph = &plan.graph, .dir = a.dir, .progress = cli_wants_progress(&a.log) };
+		struct run_options o = {
+			.graph = &plan.graph, .dir = a.dir, .scratch = temporary, .progress = cli_wants_progress(&a.log)
+		};
 		code = cli_run("demo", &o, &a.log, &summary);
 		run_summary_free(&summary);
 		if (code == CLI_OK)

@@ -4,6 +4,7 @@
  */
 #include "cli/cli.h"
 #include "config/config.h"
+#include "graph/graph.h"
 #include "plugin/describe.h"
 #include "plugin/plugin.h"
 
@@ -11,11 +12,13 @@
 #include <string.h>
 
 struct args {
-	bool json;
+	bool json, markdown;
 };
 
 static const struct cli_option options[] = {
 	{ "json", 'j', CLI_FLAG, NULL, offsetof(struct args, json), "as JSON: a list of objects, or one object" },
+	{ "markdown", 0, CLI_FLAG, NULL, offsetof(struct args, markdown),
+	  "the reference in Markdown: the options of the host, of every instance, and of each plugin" },
 	CLI_END,
 };
 
@@ -23,7 +26,7 @@ static int run(int argc, char **argv);
 const struct verb verb_plugins = {
 	.name = "plugins",
 	.summary = "list the plugins, or describe one",
-	.usage = "[--json] [NAME]",
+	.usage = "[--json | --markdown] [NAME]",
 	.run = run,
 	.options = options,
 	.more = "Plugins are searched in $TAPEWATCH_PLUGINS (folders between colons) or, where that is not set, beside "
@@ -67,15 +70,51 @@ static int list_json(const struct plugin *const *list, uint32_t n, struct buf *o
 	return bad || buf_addf(out, "]\n");
 }
 
+static int chapter(struct buf *out, const char *title, const char *text, const struct tw_option *table)
+{
+	int bad = buf_addf(out, "\n## %s\n\n%s\n", title, text);
+
+	if (!bad && table)
+		bad = buf_add(out, "\n", 1) || options_describe_markdown(table, out) < 0;
+	return bad;
+}
+
+static int list_markdown(const struct plugin *const *list, uint32_t n, struct buf *out)
+{
+	static const struct {
+		const char *title, *text;
+		const struct tw_option *options;
+	} of_kind[PLUGIN_KINDS] = {
+		[PLUGIN_SOURCE] = { "Sources", "Every source under `sources:` also takes:", graph_source_options },
+		[PLUGIN_DETECTOR] = { "Detectors", "Every detector under `detectors:` also takes `where:` and:",
+				      graph_detector_options },
+		[PLUGIN_SINK] = { "Sinks", "Every sink under `sinks:` also takes `where:` and:", graph_sink_options },
+	};
+	int bad = buf_addf(out, "# Reference\n\nMade by `tapewatch plugins --markdown` from the tables that also parse "
+				"and check the configuration.\n");
+
+	bad = bad || chapter(out, "The host", "Under `host:`.", graph_host_options);
+	for (uint32_t k = 0; k < PLUGIN_KINDS && !bad; k++) {
+		bad = chapter(out, of_kind[k].title, of_kind[k].text, of_kind[k].options);
+		for (uint32_t i = 0; i < n && !bad; i++)
+			if ((uint32_t)list[i]->kind == k)
+				bad = buf_add(out, "\n", 1) || plugin_describe_markdown(list[i], out) < 0;
+	}
+	return bad;
+}
+
 /* A name may stand for a source and a sink at once: both are told. */
-static int describe(const struct plugin *const *list, uint32_t n, const char *name, bool json, struct buf *out)
+static int describe(const struct plugin *const *list, uint32_t n, const char *name, const struct args *a,
+		    struct buf *out)
 {
 	int bad = 0;
 
 	for (uint32_t i = 0; i < n && !bad; i++) {
 		if (strcmp(list[i]->name, name) != 0)
 			continue;
-		if (json)
+		if (a->markdown)
+			bad = plugin_describe_markdown(list[i], out) < 0;
+		else if (a->json)
 			bad = plugin_describe_json(list[i], out) < 0 || buf_addf(out, "\n");
 		else
 			bad = (out->len && buf_addf(out, "\n")) || plugin_describe(list[i], out) < 0;
@@ -110,6 +149,8 @@ static int run(int argc, char **argv)
 	int code = cli_parse(&verb_plugins, &argc, argv, &a, 1);
 	if (code != CLI_GO)
 		return code;
+	if (a.json && a.markdown)
+		return cli_misuse(&verb_plugins, "--json or --markdown, not both");
 	search.name = argc > 1 ? argv[1] : NULL;
 	struct plugins *registry = plugins_new(NULL);
 	if (!registry)
@@ -117,9 +158,11 @@ static int run(int argc, char **argv)
 
 	uint32_t n = plugins_scan(registry, &list, each_bad, &search);
 	if (search.name)
-		bad = describe(list, n, search.name, a.json, &out);
+		bad = describe(list, n, search.name, &a, &out);
 	else
-		bad = a.json ? list_json(list, n, &out) : list_text(list, n, &out);
+		bad = a.markdown ? list_markdown(list, n, &out)
+		      : a.json   ? list_json(list, n, &out)
+				 : list_text(list, n, &out);
 	code = CLI_OK;
 	if (bad)
 		code = cli_fail(CLI_GAVE_UP, "plugins", "out of memory");

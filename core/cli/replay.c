@@ -74,6 +74,7 @@ static int run(int argc, char **argv)
 		struct run_options o = { .graph = &plan.graph,
 					 .dir = a.dir,
 					 .recording = argv[1],
+					 .scratch = temporary,
 					 .progress = cli_wants_progress(&a.log),
 					 .batch = (uint32_t)a.batch,
 					 .workers = (uint32_t)a.workers };

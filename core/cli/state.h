@@ -19,6 +19,9 @@ extern const struct verb verb_state;
 /* Each returns an exit code. */
 int state_ls(const struct state_args *, struct store *);
 int state_show(const struct state_args *, struct store *, const char *instance);
+/* Of a source: its position and its values. false: there is none of this name. */
+bool state_values(const struct state_args *, struct store *, const char *source, int *ret_code);
+int state_hex(struct buf *out, const unsigned char *p, uint32_t len);
 int state_drop(const struct state_args *, struct store *, const char *name);
 int state_mv(const struct state_args *, struct store *, const char *from, const char *to);
 

@@ -146,7 +146,7 @@ static int add_time(struct buf *out, const char *name, int64_t ts, bool json)
 	return buf_addf(out, json ? ",\"%s\":\"%s\"" : "  %s %s", name, text);
 }
 
-static int add_hex(struct buf *out, const unsigned char *p, uint32_t len)
+int state_hex(struct buf *out, const unsigned char *p, uint32_t len)
 {
 	static const char digits[] = "0123456789abcdef";
 	unsigned char *o = buf_reserve(out, 2 * (size_t)len + 1);
@@ -186,7 +186,7 @@ static int show_json(struct view *v, const struct catalogue_instance *in, const 
 	if (e->head.due)
 		bad |= add_time(out, "timer", e->head.due, true);
 	bad |= buf_addf(out, ",\"state\":\"");
-	bad |= add_hex(out, e->bytes, e->len);
+	bad |= state_hex(out, e->bytes, e->len);
 	return bad | buf_addf(out, "\"}\n");
 }
 
@@ -216,7 +216,7 @@ static int show_text(struct view *v, const struct catalogue_instance *in, const 
 	bad |= buf_addf(out, "\n");
 	for (uint32_t at = 0; at < e->len; at += 32) {
 		bad |= buf_addf(out, "  %06x  ", at);
-		bad |= add_hex(out, e->bytes + at, e->len - at < 32 ? e->len - at : 32);
+		bad |= state_hex(out, e->bytes + at, e->len - at < 32 ? e->len - at : 32);
 		bad |= buf_addf(out, "\n");
 	}
 	return bad;
@@ -250,6 +250,8 @@ int state_show(const struct state_args *a, struct store *s, const char *instance
 	if (!c)
 		return cli_fail(CLI_GAVE_UP, "state", "out of memory");
 	rc = catalogue_read(c, s, instance, show_entry, &v, &e);
+	if ((rc == TW_AGAIN || (rc >= 0 && !catalogue_find(c, instance))) && state_values(a, s, instance, &v.code))
+		goto out;
 	if (rc == TW_AGAIN)
 		v.code = cli_fail(CLI_USAGE, "state", "there is no checkpoint in %s yet", a->dir);
 	else if (rc < 0)
@@ -258,6 +260,7 @@ int state_show(const struct state_args *a, struct store *s, const char *instance
 		v.code = state_no_instance(c, instance);
 	else if (v.code == CLI_GO && a->key && !v.shown)
 		v.code = cli_fail(CLI_USAGE, "state", "'%s' has no state of the key '%s'", instance, a->key);
+out:
 	code = v.code == CLI_GO ? CLI_OK : v.code;
 	if (code == CLI_OK)
 		cli_write(&v.out, "state", &code);

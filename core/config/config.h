@@ -110,6 +110,14 @@ int parse_size(const char *text, int64_t *ret);
 /* 5 -> "5s"; the shortest exact form. out needs 32 bytes. */
 void print_duration(char *out, int64_t ns);
 
+/* Where to listen; see address.c. 0, or -1 when the text is none. */
+struct address {
+	char host[64]; /* numeric */
+	uint16_t port;
+	bool six;
+};
+int parse_address(const char *text, struct address *ret);
+
 /* A stretch for cooldown and warmup: "5m" is a time, "100 events" or "100ev" a number of events, "0" neither. The other
  * member is 0. 0, or -1 when the text is not one. */
 struct stretch {

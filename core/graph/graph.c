@@ -200,8 +200,14 @@ static void bind_host(struct graph *g, const struct config *c, struct report *r)
 	const struct node *host = node_get(&c->root, "host");
 	struct node empty = { .kind = NODE_MAP };
 	struct binding b = { graph_host_options, sizeof(struct tw_option), &g->host };
+	struct address at;
 
 	(void)options_bind(host ? host : &empty, &b, 1, NULL, "host", &g->arena, r);
+	if (host && g->host.metrics && *g->host.metrics && parse_address(g->host.metrics, &at) != 0)
+		report_error(
+			r, &node_get(host, "metrics")->at,
+			"host: option 'metrics': expected an address such as 127.0.0.1:9464 or [::1]:9464, got '%s'",
+			g->host.metrics);
 }
 
 int32_t graph_plan(struct graph *g, const struct config *c, struct plugins *plugins, struct report *r)

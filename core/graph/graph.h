@@ -38,6 +38,7 @@ struct sink_options {
 	uint32_t wants; /* parsed: TW_ALERT, TW_SCORE */
 };
 struct host_options {
+	const char *metrics; /* "": nowhere */
 	int64_t sync, sync_interval, segment_size, batch, workers, checkpoint, max_names;
 	int64_t retain, retain_size, retain_alerts; /* see struct retention of state/store.h */
 };

@@ -54,6 +54,9 @@ const struct tw_option graph_host_options[] = {
 		"give up the oldest segments while the tape takes more than this, whatever their age; 0: no bound"),
 	TW_DURATION(struct host_options, retain_alerts, "0s", "0s", "36500d",
 		    "drop alerts from the log so long after they were written, once every sink has them; 0s: never"),
+	TW_STRING(struct host_options, metrics, "",
+		  "answer /metrics and /healthz at this address, e.g. 127.0.0.1:9464; without a host only on the "
+		  "loopback; read at the start"),
 	TW_INT(struct host_options, max_names, "4000000", "16", "1000000000",
 	       "different symbols and accounts in one run"),
 	TW_END,

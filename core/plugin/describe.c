@@ -10,7 +10,7 @@
 #define COLUMNS  100
 #define NAME_MIN 10 /* of the column of names, so that short tables do not look cramped */
 
-static const char *const type_names[] = { "",     "int",  "float", "bool", "string", "duration",
+const char *const option_type_names[] = { "",     "int",  "float", "bool", "string", "duration",
 					  "size", "enum", "list",  "map",  "secret" };
 
 /* How many columns a text takes: its code points, which is right for all but wide and combining ones. */
@@ -96,27 +96,34 @@ static int flow(struct buf *out, const char *s, size_t indent)
 	return rc;
 }
 
+int kinds_text(struct buf *out, uint32_t kinds)
+{
+	const char *between = "";
+	int rc = 0;
+
+	if (kinds == (uint32_t)TW_ANY)
+		return buf_addf(out, "all");
+	for (uint32_t i = 0; i < EVENT_KINDS; i++) {
+		if (!(kinds & event_kinds[i].bit))
+			continue;
+		rc |= buf_addf(out, "%s%s", between, event_kinds[i].name);
+		between = ", ";
+	}
+	return rc;
+}
+
 static int kinds_line(struct buf *out, const char *title, uint32_t kinds)
 {
 	struct buf names = { 0 };
-	int rc;
+	int rc = kinds_text(&names, kinds);
 
-	if (kinds == (uint32_t)TW_ANY) {
-		rc = buf_addf(&names, "all");
-	} else {
-		rc = 0;
-		for (uint32_t i = 0; i < EVENT_KINDS; i++)
-			if (kinds & event_kinds[i].bit)
-				rc |= buf_addf(&names, "%s%s", names.len ? ", " : "", event_kinds[i].name);
-	}
 	rc |= buf_addf(out, "%-*s", NAME_MIN, title);
 	rc |= paragraph(out, (const char *)names.data, names.len, NAME_MIN, NAME_MIN);
 	buf_free(&names);
 	return rc;
 }
 
-/* "2..100000", "from 0", "up to 5", "a|b|c" */
-static int range_text(struct buf *out, const struct tw_option *o)
+int option_range_text(struct buf *out, const struct tw_option *o)
 {
 	if (o->type == TW_T_ENUM)
 		return buf_addf(out, "%s", o->min ? o->min : "");
@@ -129,7 +136,7 @@ static int range_text(struct buf *out, const struct tw_option *o)
 	return 0;
 }
 
-static const char *default_text(const struct tw_option *o)
+const char *option_default_text(const struct tw_option *o)
 {
 	if (o->def == TW_REQUIRED)
 		return "required";
@@ -169,12 +176,12 @@ static int option_row_text(struct buf *out, const struct plugin *p, uint32_t i, 
 	int rc;
 	size_t at;
 
-	rc = range_text(&range, &o);
-	rc |= buf_addf(out, "  %-*s%-10s%-*s", (int)name_width - 2, o.name, type_names[o.type], (int)def_width,
-		       default_text(&o));
+	rc = option_range_text(&range, &o);
+	rc |= buf_addf(out, "  %-*s%-10s%-*s", (int)name_width - 2, o.name, option_type_names[o.type], (int)def_width,
+		       option_default_text(&o));
 	at = name_width + 10 + def_width;
 	/* A default that is too long for its column pushes the rest to the next line. */
-	if (columns(default_text(&o), strlen(default_text(&o))) >= def_width) {
+	if (columns(option_default_text(&o), strlen(option_default_text(&o))) >= def_width) {
 		rc |= buf_add(out, "\n", 1) | pad(out, at);
 	}
 	rc |= range_cell(out, (const char *)range.data, range.len, &at);
@@ -197,7 +204,7 @@ static int options_table(struct buf *out, const struct plugin *p)
 		return buf_addf(out, "\nIt has no options of its own.\n");
 	for (uint32_t i = 0; plugin_option(p, i).type != TW_T_END; i++) {
 		const struct tw_option o = plugin_option(p, i);
-		size_t name = strlen(o.name) + 4, def = strlen(default_text(&o)) + 2;
+		size_t name = strlen(o.name) + 4, def = strlen(option_default_text(&o)) + 2;
 
 		if (name > name_width)
 			name_width = name;

@@ -16,4 +16,10 @@ int32_t plugin_describe(const struct plugin *, struct buf *out);
  * configuration; types that JSON has no word for carry "x-type" (duration, size, secret, map). */
 int32_t plugin_describe_json(const struct plugin *, struct buf *out);
 
+/* A section of the reference, in Markdown: the heading, doc, what a detector listens to, a table of options. */
+int32_t plugin_describe_markdown(const struct plugin *, struct buf *out);
+
+/* The table of options alone, as which every table reads; rows of today's size, ended by TW_END. */
+int32_t options_describe_markdown(const struct tw_option *, struct buf *out);
+
 #endif

@@ -54,6 +54,13 @@ int32_t plugin_manifest_check(const struct tw_manifest *, const char *file, cons
 /* Is a table of options complete, sane and inside self? */
 int32_t plugin_options_check(const struct plugin *, const char *file, struct arena *, struct tw_err *);
 
+/* How a description writes an option's type, its default ("required", "-" for nothing) and its range ("2..100000",
+ * "from 0", "up to 5", "a|b|c"), and a set of kinds. */
+extern const char *const option_type_names[];
+const char *option_default_text(const struct tw_option *);
+int option_range_text(struct buf *out, const struct tw_option *);
+int kinds_text(struct buf *out, uint32_t kinds);
+
 /* Row i of an option table whose rows may be longer or shorter than ours. */
 struct tw_option plugin_option(const struct plugin *, uint32_t i);
 

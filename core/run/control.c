@@ -5,6 +5,8 @@
 #include "base/crash.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "run/endpoint.h"
+#include "run/figures.h"
 #include "run/run_impl.h"
 #include <signal.h>
 #include <unistd.h>
@@ -121,6 +123,31 @@ static void take_hangups(struct run *r)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+static int metrics_page(void *arg, struct buf *out)
+{
+	return figures_text(arg, out);
+}
+
+static bool is_healthy(void *arg)
+{
+	const struct run *r = arg;
+
+	return !r->stopping && !r->failed;
+}
+
+static int32_t open_endpoint(struct run *r, struct tw_err *e)
+{
+	const char *where = r->o->graph->host.metrics;
+	struct address at;
+
+	if (!where || !*where)
+		return TW_OK;
+	if (parse_address(where, &at) != 0) /* the plan has checked it */
+		return err_set(e, TW_E_CONFIG, "option 'metrics': '%s' is no address", where);
+	r->endpoint = endpoint_new(r->ev, &at, &(struct endpoint_pages){ metrics_page, is_healthy, r }, e);
+	return r->endpoint ? TW_OK : TW_E_CONFIG;
+}
+
 int32_t run_control(struct run *r, struct tw_err *e)
 {
 	int32_t rc;
@@ -141,7 +168,9 @@ int32_t run_control(struct run *r, struct tw_err *e)
 		take_hangups(r);
 	if (r->machine->progress)
 		ev_timer_start(r->ev, &r->tick);
-	rc = machine_start(r->machine, e);
+	rc = open_endpoint(r, e);
+	if (rc == TW_OK)
+		rc = machine_start(r->machine, e);
 	CRASH_POINT("run.started");
 	if (rc < 0) {
 		run_abandon(r);
@@ -152,6 +181,7 @@ int32_t run_control(struct run *r, struct tw_err *e)
 	machine_join(r->machine);
 	reload_end(r);
 	progress_end(r->machine->progress);
+	endpoint_free(r->endpoint);
 	stop_hearing(r);
 	ev_loop_destroy(r->ev);
 	if (rc == TW_OK && r->failed) {

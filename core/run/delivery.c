@@ -30,6 +30,7 @@ struct delivery {
 	void *self;       /* of the node it was opened for; after a reload node is another one */
 	struct recorder *recorder;
 	struct tw_host host;
+	struct ext *ext;
 	struct bell bell;
 	struct log_reader *reader;
 	struct intern *names; /* the sink's own: scores name symbols by number */
@@ -75,8 +76,9 @@ static const char *host_name(const struct tw_host *h, uint32_t id)
 
 static const void *host_extension(const struct tw_host *h, const char *id)
 {
-	(void)h;
-	return strcmp(id, "screen/1") == 0 ? screen_extension() : NULL;
+	const struct delivery *d =
+		(const struct delivery *)(const void *)((const char *)h - offsetof(struct delivery, host));
+	return strcmp(id, "screen/1") == 0 ? screen_extension() : ext_find(d->ext, id);
 }
 
 /* The first of the records it was handed; which of them it had come to, it alone knows. */
@@ -118,7 +120,8 @@ struct delivery *delivery_new(const struct graph *g, const struct graph_node *no
 	bell_init(&d->bell);
 	d->names = intern_new(MAX_NAMES);
 	d->room = malloc((size_t)BATCH_RECORDS * EVENT_ROOM);
-	if (!d->names || !d->room)
+	d->ext = ext_new(NULL, PLUGIN_SINK, node->plugin->name, node->name);
+	if (!d->names || !d->room || !d->ext)
 		goto fail;
 	if (log_reader_open(&d->reader, store, LOG_ALERTS, start + 1, e) < 0) {
 		delivery_free(d);
@@ -144,11 +147,17 @@ void delivery_free(struct delivery *d)
 	if (!d)
 		return;
 	close_sink(d);
+	ext_free(d->ext);
 	log_reader_close(d->reader);
 	intern_free(d->names);
 	arena_free(&d->scratch);
 	free(d->room);
 	free(d);
+}
+
+void delivery_serve(struct delivery *d, struct services *s)
+{
+	ext_serve(d->ext, s);
 }
 
 /* ---- choosing records ---- */

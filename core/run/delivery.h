@@ -7,6 +7,7 @@
 #ifndef RUN_DELIVERY_H
 #define RUN_DELIVERY_H
 
+#include "ext/ext.h"
 #include "graph/graph.h"
 #include "state/recorder.h"
 
@@ -16,6 +17,8 @@ struct delivery;
 struct delivery *delivery_new(const struct graph *, const struct graph_node *sink, struct store *, struct recorder *,
                               uint64_t start, struct tw_err *);
 void delivery_free(struct delivery *);
+/* What all instances of the run share. Before the first step. */
+void delivery_serve(struct delivery *, struct services *);
 
 /* Up to one batch of records. STEP_DONE: all records are delivered and none will follow. [sink] */
 enum step delivery_step(struct delivery *);

@@ -214,10 +214,12 @@ static int by_value(const void *x, const void *y)
 
 static double median_seconds(int64_t *v, uint32_t n)
 {
+	uint32_t low = (n - 1) / 2, high = n / 2;
+
 	if (!n)
 		return (double)NAN;
 	qsort(v, n, sizeof *v, by_value);
-	return ((double)v[(n - 1) / 2] + (double)v[n / 2]) / 2e9;
+	return ((double)v[low] + (double)v[high]) / 2e9;
 }
 
 /* Labels of the kinds in bits: how many, how many found, how fast. delays has room for all of them. */

@@ -5,6 +5,7 @@
 #include "base/crash.h"
 #include "base/err.h"
 #include "base/os.h"
+#include "ext/kv.h"
 #include "run/run_impl.h"
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,9 @@ static struct run_source *source_new(struct machine *m, uint32_t i, struct tw_er
 		err_set(e, TW_E_FATAL, "memory is out");
 		goto fail;
 	}
+	pump_serve(s->pump, m->run->services);
+	if (at.marked && store_values(m->run->store, n->name, kv_load, pump_values(s->pump), e) < 0)
+		goto fail;
 	return s;
 fail:
 	source_free(s);
@@ -175,6 +179,7 @@ static struct run_sink *sink_new(struct machine *m, uint32_t i, struct tw_err *e
 		sink_free(s);
 		return NULL;
 	}
+	delivery_serve(s->delivery, m->run->services);
 	return s;
 }
 
@@ -243,10 +248,12 @@ static int32_t assemble(struct machine *m, const struct machine *from, struct tw
 				       .store = m->run->store,
 				       .recording = m->run->recording,
 				       .bell = &m->run->bell,
+				       .services = m->run->services,
 				       .batch = o->batch ? o->batch : (uint32_t)g->host.batch,
 				       .workers = o->workers ? o->workers : (uint32_t)g->host.workers,
 				       .record = !o->no_tape && !o->recording,
 				       .rebuild = o->rebuild && !from,
+				       .figures = m->run->o->graph->host.metrics && *m->run->o->graph->host.metrics,
 				       .live = !o->recording && any_live(g),
 				       .deaths = m->run->deaths,
 				       .n_deaths = m->run->n_deaths };

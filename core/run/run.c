@@ -27,7 +27,7 @@ static bool holds_events(struct store *s)
 static int32_t open_stores(struct run *r, struct tw_err *e)
 {
 	const struct host_options *h = &r->o->graph->host;
-	struct store_options so = { .sync = (enum store_sync)h->sync,
+	struct store_options so = { .sync = r->o->scratch ? SYNC_OFF : (enum store_sync)h->sync,
 				    .sync_interval = h->sync_interval,
 				    .segment_size = (uint64_t)h->segment_size,
 				    .no_tape = r->o->no_tape || r->o->recording };
@@ -60,6 +60,8 @@ static int32_t open_stores(struct run *r, struct tw_err *e)
 			e, TW_E_CONFIG,
 			"'%s' holds a tape: run without --no-tape to go on with it, or choose another folder with -d",
 			r->o->dir);
+	if (r->o->scratch)
+		return TW_OK;
 	if (h->sync == SYNC_OFF)
 		log_warn("store",
 			 "sync: off: a power failure may lose the whole store; a crash of this process loses nothing");
@@ -163,8 +165,10 @@ int32_t run_graph(const struct run_options *o, struct run_summary *ret, struct t
 	if (o->n_config)
 		run_hold_reloads();
 	bell_init(&r.bell);
-	rc = run(&r, e);
+	r.services = services_new();
+	rc = r.services ? run(&r, e) : err_set(e, TW_E_FATAL, "memory is out");
 	machine_free(r.machine, NULL);
+	services_free(r.services);
 	death_unwatch();
 	free(r.deaths);
 	store_close(r.recording);

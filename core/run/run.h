@@ -18,6 +18,7 @@ struct run_options {
 	uint32_t n_config;
 	bool no_tape, rebuild;
 	bool takeover;         /* ask the process that has the store to stop, and go on in its place */
+	bool scratch;          /* dir goes when the run is over: nothing is forced to the disk */
 	bool progress;         /* a bar on stderr, if the run has an end */
 	uint32_t batch;        /* 0: as configured */
 	uint32_t workers;      /* threads that judge; 0: as configured */

@@ -54,6 +54,8 @@ struct run {
 	struct store *store, *recording;
 	struct machine *machine;
 	struct bell bell; /* the pipeline's, of every machine */
+	struct services *services;
+	struct endpoint *endpoint; /* NULL: none is configured */
 	struct ev_loop *ev;
 	ev_async wake;
 	ev_signal sigint, sigterm, sighup;

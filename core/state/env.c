@@ -8,6 +8,7 @@
 #include "state/store_impl.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 #define LOCK_FILE_SIZE (16u << 10) /* LMDB derives about 250 reader slots from it */
 #define DISK_SLACK     (4ull << 20)
+#define MAX_OVERTAKEN  10000 /* by commits, while a reader begins; then the checksums have the last word */
 
 static const char *const segment_dbs[SEGMENT_DBS] = { "meta", "events", "dead", "sources", "positions" };
 static const char *const state_dbs[STATE_DBS] = { "meta", "alerts", "cursors", "values" };
@@ -359,18 +361,34 @@ out:
 	return ret;
 }
 
+/* LMDB takes the number of the last commit and then copies the roots that belong to it, which the next commit but one
+ * overwrites. When the number is still the last after that, nothing can have come between. */
+static bool was_overtaken(const struct file *f, MDB_txn *txn)
+{
+	MDB_envinfo info;
+
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return mdb_env_info(f->env, &info) == 0 && info.me_last_txnid != mdb_txn_id(txn);
+}
+
 int32_t file_read(struct store *s, const struct file *f, MDB_txn **txn, struct tw_err *err)
 {
 	bool tried_resize = false, tried_readers = false;
-	int rc;
+	int rc, overtaken = 0;
 
 	for (;;) {
 		pthread_rwlock_rdlock(&s->map_lock);
 		rc = *txn ? mdb_txn_renew(*txn) : mdb_txn_begin(f->env, NULL, MDB_RDONLY, txn);
-		if (rc == 0)
+		if (rc == 0 && (overtaken == MAX_OVERTAKEN || !was_overtaken(f, *txn)))
 			return TW_OK;
+		if (rc == 0) {
+			mdb_txn_reset(*txn);
+			overtaken++;
+		}
 		pthread_rwlock_unlock(&s->map_lock);
-		if (rc == MDB_MAP_RESIZED && !tried_resize) {
+		if (rc == 0) {
+			sched_yield();
+		} else if (rc == MDB_MAP_RESIZED && !tried_resize) {
 			/* The writer is another process with a larger map. */
 			tried_resize = true;
 			pthread_rwlock_wrlock(&s->map_lock);

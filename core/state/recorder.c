@@ -44,7 +44,7 @@ struct recorder {
 	_Atomic uint32_t n_refused;
 	uint32_t n_refused_taken;
 	struct arena refused_texts;
-	_Atomic uint64_t durable_seq, durable_alert;
+	_Atomic uint64_t durable_seq, durable_alert, n_commits;
 	_Atomic int32_t result;
 	void (*durable)(void *arg, uint32_t index, const struct position *);
 	void *durable_arg;
@@ -121,6 +121,7 @@ void recorder_free(struct recorder *r)
 		snapshot_free(c->snapshot);
 		free(c->positions);
 		free(c->dead);
+		free(c->values);
 	}
 	arena_free(&r->refused_texts);
 	bell_free(&r->bell);
@@ -140,7 +141,8 @@ struct commit *recorder_take(struct recorder *r)
 
 	if (!c)
 		return NULL;
-	c->n_events = c->n_alerts = c->n_dead = 0;
+	c->n_events = c->n_alerts = c->n_dead = c->n_values = 0;
+	c->value_bytes = 0;
 	c->events.len = c->alerts.len = 0;
 	c->complete = 0;
 	c->last = false;
@@ -169,7 +171,8 @@ static int32_t commit_tape(struct recorder *r, struct tw_err *e)
 	struct tape_commit t = { .blocks = blocks };
 	struct position *positions;
 	struct dead_letter *dead;
-	uint32_t n_positions = 0, n_dead = 0, refused;
+	struct source_value *values;
+	uint32_t n_positions = 0, n_dead = 0, n_values = 0, refused;
 	int32_t rc;
 
 	for (uint32_t i = 0; i < r->n_group; i++) {
@@ -179,15 +182,18 @@ static int32_t commit_tape(struct recorder *r, struct tw_err *e)
 				(struct block){ c->first_seq, c->n_events, c->events.data, c->events.len };
 		n_dead += c->n_dead;
 		n_positions += c->n_positions;
+		n_values += c->n_values;
 	}
 	pthread_mutex_lock(&r->refused_lock);
 	refused = r->n_refused;
 	pthread_mutex_unlock(&r->refused_lock);
 	positions = calloc(n_positions + 1, sizeof *positions);
 	dead = calloc((size_t)n_dead + refused + 1, sizeof *dead);
-	if (!positions || !dead) {
+	values = calloc((size_t)n_values + 1, sizeof *values);
+	if (!positions || !dead || !values) {
 		free(positions);
 		free(dead);
+		free(values);
 		return err_set(e, TW_E_FATAL, "memory is out");
 	}
 	for (uint32_t i = 0; i < r->n_group; i++) { /* later commits overwrite the positions of earlier ones */
@@ -198,17 +204,22 @@ static int32_t commit_tape(struct recorder *r, struct tw_err *e)
 		if (c->n_dead)
 			memcpy(dead + t.n_dead, c->dead, c->n_dead * sizeof *dead);
 		t.n_dead += c->n_dead;
+		if (c->n_values)
+			memcpy(values + t.n_values, c->values, c->n_values * sizeof *values);
+		t.n_values += c->n_values;
 	}
 	if (refused)
 		memcpy(dead + t.n_dead, r->refused, refused * sizeof *dead);
 	t.n_dead += refused;
 	t.positions = positions;
 	t.dead = dead;
+	t.values = values;
 	rc = t.n_blocks || t.n_positions || t.n_dead ? store_commit_tape(r->store, &t, e) : TW_OK;
 	if (rc == TW_OK)
 		r->n_refused_taken = refused;
 	free(positions);
 	free(dead);
+	free(values);
 	return rc;
 }
 
@@ -259,9 +270,14 @@ static int32_t commit_snapshots(struct recorder *r, struct tw_err *e)
 					.whole = s->whole,
 					.values = s->values,
 					.n = s->n };
+		int64_t began = os->mono();
 		rc = store_commit_checkpoint(r->store, &c, e);
 		if (rc != TW_OK)
 			return rc;
+		log_debug("store",
+			  "checkpoint as of event %" PRIu64 ": %" PRIu64
+			  " values, judging stood still for %.3f ms, committed in %.3f ms",
+			  s->seq, s->n, (double)s->stall / 1e6, (double)(os->mono() - began) / 1e6);
 		snapshot_free(s);
 		r->group[i]->snapshot = NULL;
 		CRASH_POINT("recorder.after_checkpoint");
@@ -321,6 +337,7 @@ static void release(struct recorder *r)
 		if (c->n_alerts)
 			alert = c->first_alert + c->n_alerts - 1;
 		r->last |= c->last;
+		atomic_fetch_add_explicit(&r->n_commits, 1, memory_order_relaxed);
 		for (uint32_t k = 0; r->durable && k < c->n_positions; k++)
 			if (c->positions[k].source && c->positions[k].marked)
 				r->durable(r->durable_arg, k, &c->positions[k]);
@@ -504,4 +521,10 @@ void recorder_sinks_done(struct recorder *r)
 {
 	atomic_store(&r->sinks_done, true);
 	bell_ring(&r->bell);
+}
+
+void recorder_stats(const struct recorder *r, struct recorder_stats *ret)
+{
+	ret->commits = atomic_load_explicit(&r->n_commits, memory_order_relaxed);
+	ret->waiting = ring_count(&r->full);
 }

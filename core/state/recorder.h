@@ -23,6 +23,7 @@ struct snapshot {
 	struct buf bytes;
 	struct state_value *values; /* data: offsets into bytes until the recorder turns them into pointers */
 	uint64_t n, cap;
+	int64_t stall; /* ns that judging stood still for it */
 };
 
 struct commit {
@@ -37,6 +38,9 @@ struct commit {
 	uint32_t n_positions;
 	struct dead_letter *dead;
 	uint32_t n_dead, cap_dead; /* cap_dead: 0 means COMMIT_DEAD */
+	struct source_value *values; /* of sources, put before the marks in positions; their bytes are in texts */
+	uint32_t n_values, cap_values;
+	uint64_t value_bytes;
 	struct arena texts;
 	struct snapshot *snapshot; /* NULL: none; the recorder frees it */
 	bool last;                 /* nothing comes after it */
@@ -69,6 +73,12 @@ bool recorder_last_durable(const struct recorder *);
 /* Durable so far. [any] */
 uint64_t recorder_durable_seq(const struct recorder *);
 uint64_t recorder_durable_alert(const struct recorder *);
+
+struct recorder_stats {
+	uint64_t commits; /* durable */
+	uint32_t waiting; /* handed over, not durable */
+};
+void recorder_stats(const struct recorder *, struct recorder_stats *ret); /* [any] */
 
 /* Sinks: register before the first step; then move the cursor. recorder_sink() returns the number of the sink. */
 uint32_t recorder_sink(struct recorder *, const char *name, struct bell *wake, uint64_t start);

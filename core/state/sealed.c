@@ -155,7 +155,7 @@ static int32_t head_read(const struct file *f, MDB_txn *txn, uint32_t magic, con
 			 struct tw_err *err)
 {
 	const void *data;
-	size_t len;
+	size_t len = 0;
 	uint32_t word[2];
 	int32_t rc = sealed_get(f, txn, DB_META, "head", 4, &data, &len, err);
 

@@ -75,6 +75,13 @@ struct dead_letter {
 	struct tw_str source, reason, where, detail, raw; /* source: instance; raw at most 64 KiB */
 };
 
+/* A small value that a source keeps, committed with its position; see tapewatch/ext/kv.h. */
+struct source_value {
+	const char *source, *name; /* terminated */
+	const void *data;          /* NULL: removed */
+	uint64_t len;
+};
+
 struct tape_commit {
 	const struct block *blocks;
 	uint32_t n_blocks;
@@ -82,6 +89,8 @@ struct tape_commit {
 	uint32_t n_positions;
 	const struct dead_letter *dead;
 	uint32_t n_dead;
+	const struct source_value *values; /* in the order they were put: later ones replace earlier ones */
+	uint32_t n_values;
 };
 
 /* Sources are numbered in the segments by first use; the number for a name, made on demand (0..65534). [recorder] */
@@ -92,6 +101,10 @@ const char *store_source_name(const struct store *, uint16_t number); /* NULL if
 int32_t store_commit_tape(struct store *, const struct tape_commit *, struct tw_err *);
 /* The recorded position of a source: TW_OK, TW_AGAIN when there is none. [any] */
 int32_t store_position(struct store *, const char *source, struct position *ret, struct tw_err *);
+
+/* The values of a source, in the order of their names, as of the commit of its position. [any] */
+int32_t store_values(struct store *, const char *source,
+                     int32_t (*each)(void *arg, const struct source_value *, struct tw_err *), void *arg, struct tw_err *);
 
 /* ---- alert log ----
  * A record is u32 length (little-endian), then a canonical event of kind alert or score. */
@@ -148,6 +161,8 @@ void log_reader_close(struct log_reader *);
 bool tape_record(const struct block *, size_t *at, uint16_t *source, const unsigned char **event, size_t *len);
 bool alert_record(const struct block *, size_t *at, const unsigned char **event, size_t *len);
 bool dead_record(const struct block *, size_t *at, struct dead_letter *ret);
+/* Room for one more behind n values. false: memory is out. */
+bool values_room(struct source_value **list, uint32_t *cap, uint32_t n);
 /* Append to a block's bytes in the same form. 0, or -1 when memory is out. */
 int tape_add(struct buf *, uint16_t source, const unsigned char *event, size_t len);
 int alert_add(struct buf *, const unsigned char *event, size_t len);

@@ -202,6 +202,10 @@ int32_t retain_alerts(struct store *, const struct retention *, uint64_t passed,
 /* Number of the first record of the alert log that is kept. */
 int32_t alerts_first(const struct file *, MDB_txn *, uint64_t *ret, struct tw_err *);
 
+/* ---- values.c: small values of sources, in the table of their positions ---- */
+int32_t values_check(const struct tape_commit *, struct tw_err *);
+int values_put(const struct tape_commit *, MDB_txn *, MDB_dbi positions, struct segment_head *);
+
 /* ---- records.c ---- */
 int dead_add(struct buf *, const struct dead_letter *);
 

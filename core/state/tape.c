@@ -84,7 +84,7 @@ static int32_t check(const struct store *s, const struct tape_commit *c, uint64_
 				       "a position of source '%.40s' has %" PRIu64 " bytes, at most %zu fit", p->source,
 				       p->pos.len, sizeof p->pos.data);
 	}
-	return TW_OK;
+	return values_check(c, err);
 }
 
 static int put_blocks(struct store *s, const struct tape_commit *c, MDB_txn *txn, struct segment_head *h, int32_t *bad,
@@ -195,6 +195,8 @@ static int32_t commit(struct store *s, const struct tape_commit *c, uint64_t byt
 		rc = put_sources(s, txn, &h);
 	if (rc == 0)
 		rc = put_positions(s, c, txn, &h);
+	if (rc == 0)
+		rc = values_put(c, txn, f->db[DB_POSITIONS], &h);
 	if (rc == 0)
 		rc = put_dead(s, c, txn, &h, &bad, err);
 	if (rc == 0 && bad == TW_OK)

@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 
+import promises
+
 HERE = pathlib.Path(__file__).resolve().parent
 BIN = pathlib.Path(os.environ.get("TAPEWATCH_BIN", HERE.parent.parent / "build/bin/tapewatch")).resolve()
 PROGRAMS = BIN.parent.parent / "bench"
@@ -135,6 +137,16 @@ def run(a, path, core, work):
               f"{cpu * 1e9:12.1f} {cpu * a.events / lines:8.1f} {cpu * a.events / memcpy:8.1f} "
               f"{max(m for _, _, m in result):6.1f}")
     print("\nMB is the peak of resident memory and counts the pages of the tape that are mapped while it is read.")
+
+    print()
+    runs = promises.Runs(BIN, work)
+    promises.workers(runs, tape, six, a.events, a.runs)
+    promises.recording(runs, one, a.events, a.runs, sum(f.stat().st_size for f in (tape / "tape").glob("*.tape")))
+    promises.checkpoint(runs)
+    promises.restart(runs)
+    print()
+    promises.latency(runs)
+    print()
 
     config = work / "demo.yaml"
     config.write_bytes((HERE.parent.parent / "conf.d/10-demo.yaml").read_bytes())
