@@ -40,6 +40,9 @@ static int32_t open_stores(struct run *r, struct tw_err *e)
 			return rc;
 	}
 	if (r->o->recording) {
+		rc = store_check_quick(r->o->recording, e);
+		if (rc < 0)
+			return rc;
 		rc = store_open(&r->recording, r->o->recording, STORE_READ, NULL, e);
 		if (rc < 0)
 			return rc;

@@ -22,7 +22,9 @@ int32_t takeover_rehearse(const struct run_options *o, struct tw_err *e)
 
 	if (!store_exists(o->dir))
 		return TW_OK;
-	rc = store_open(&store, o->dir, STORE_READ, NULL, e);
+	rc = store_check_quick(o->dir, e);
+	if (rc == TW_OK)
+		rc = store_open(&store, o->dir, STORE_READ, NULL, e);
 	if (rc < 0)
 		return rc;
 	bell_init(&bell);
