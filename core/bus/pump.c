@@ -71,6 +71,7 @@ void pump_free(struct pump *p)
 		free(p->chunks[i].values);
 	}
 	ext_free(p->ext);
+	buf_free(&p->foreign);
 	bell_free(&p->bell);
 	free(p);
 }
