@@ -124,7 +124,7 @@ class Case:
         return [str(self.t.bin), "run", *self.world.config_args(), "-d", str(self.store), "-q", *map(str, args)]
 
     def environment(self, extra=None):
-        return {**self.world.env, "TORTURE_OUT": str(self.out), **(extra or {})}
+        return {**self.world.env, "TORTURE_OUT": str(self.out), "TORTURE_HOARD": str(self.folder / "hoard"), **(extra or {})}
 
     def remember(self, args, extra, what=""):
         words = "".join(f"{k}={shlex.quote(str(v))} " for k, v in (extra or {}).items())
@@ -217,7 +217,8 @@ class Case:
         """The digest of judging the tape again. Its sink must write, once each, the lines that the run's sink has."""
         again = self.folder / "replay.jsonl"
         again.unlink(missing_ok=True)
-        text = self.look("replay", self.store, *self.world.config_args(), "-q", *args, env={"TORTURE_OUT": again})
+        text = self.look("replay", self.store, *self.world.config_args(), "-q", *args,
+                         env={"TORTURE_OUT": again, "TORTURE_HOARD": self.folder / "replay.hoard"})
         if sorted(again.read_bytes().splitlines()) != sorted(self.delivered().values()):
             raise Violation("the jsonl sink of a replay wrote other lines than that of the run")
         return text.splitlines()[-1]
@@ -296,6 +297,17 @@ class Case:
             raise Violation(f"{len(missing)} alerts of the log never reached the jsonl sink, the first is {missing[0]}")
         if len(lines) != len(ids):
             raise Violation(f"the jsonl sink has {len(lines)} alerts, the log {len(ids)}")
+        self.check_hoard(ids)
+
+    def check_hoard(self, ids):
+        """The sink that writes when it is flushed, where there is one."""
+        hoard, ids = self.folder / "hoard", set(ids)
+        if not hoard.exists():
+            return
+        hoarded = set(hoard.read_text().split())
+        if hoarded != ids:
+            self.t.tally.add("lost", len(ids - hoarded))
+            raise Violation(f"the sink that writes when it is flushed misses {len(ids - hoarded)} alerts of {len(ids)}")
 
     def drop(self):
         shutil.rmtree(self.folder, ignore_errors=True)

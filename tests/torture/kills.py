@@ -71,6 +71,10 @@ def chain(torture, world, number, kills):
                 raise Violation(f"a run that was to be killed ended with exit code {result.code}: {result.err[-400:]}")
         case.complete(*options(torture, rng, world))
         case.check()
+        if world.kind.rebuilds and number % 2:
+            case.complete("--rebuild")
+            case.check(replay=False)
+            torture.tally.add("rebuilds")
         torture.tally.add("stores killed")
 
     guarded(torture, "kills", world.case("kills"), work)
@@ -79,7 +83,7 @@ def chain(torture, world, number, kills):
 
 def chains(torture, worlds, budget):
     """Of one thread: stores, until nothing is left of the budget or a good part of it has gone wrong."""
-    names = ("ticks", "merge", "demo", "ticks", "poison", "demo", "merge", "kept", "reloaded", "picky")
+    names = ("keys", "merge", "demo", "ticks", "poison", "keys", "reloaded", "kept", "merge", "picky")
     while len(torture.violations) < 20:
         plan = budget.take(torture)
         if not plan:

@@ -110,6 +110,8 @@ class Kept(Case):
             missing, extra = set(world.lines) - set(said), set(said) - set(world.lines)
             self.t.tally.add("lost" if missing else "doubled" if extra else "divergent", len(missing or extra) or 1)
             raise Violation(f"the jsonl sink misses {len(missing)} alerts, has {len(extra)} too many, or others")
+        tape = info["tape"]
+        self.check_hoard(f"{tape}-{i}" for i in world.ids)
         self.look("tape", "verify", self.store)
         self.t.tally.add("alerts compared", len(said))
         self.t.tally.add("events", info["events"])

@@ -60,7 +60,8 @@ def summary(torture, args, seconds):
     n, points_all = torture.tally.counts, len(torture.points)
     reached = sum(1 for p in torture.points if torture.tally.reached[p])
     rows = [
-        ("random kills", f"{n['kills']} kill -9, {n['terminations']} SIGTERM, on {n['stores killed']} stores"),
+        ("random kills", f"{n['kills']} kill -9, {n['terminations']} SIGTERM, on {n['stores killed']} stores, "
+                         f"{n['rebuilds']} of them rebuilt"),
         ("workers", ", ".join(map(str, torture.workers)) if torture.workers else "1 (this binary has no --workers)"),
         ("crash points", f"{reached} of {points_all} reached; {n['crashes']} crashes, {n['crashes in recovery']} attempts during "
                          "a recovery"),

@@ -4,6 +4,7 @@
 Real ticks when they are there (TAPEWATCH_DATA), else the same shape made from a seed; several files merged by time with
 rows that must become dead letters; and the demo. Every one has a `chain`, whose every alert depends on every event before.
 """
+import collections
 import json
 import os
 import pathlib
@@ -49,12 +50,30 @@ detectors:
   rate: {plugin: rate, inputs: [a, b], window: 100ms, forget: 10m}
 """ + SINK
 
-KEPT = TICKS.replace("segment_size: 1MiB", "segment_size: 1MiB, retain_size: 1MiB, retain_alerts: 1ms")
+KEPT = TICKS.replace("segment_size: 1MiB", "segment_size: 1MiB, retain_size: 1MiB, retain_alerts: 1ms") + """\
+  hoard: {plugin: hoarding_sink, inputs: ["*"], path: "${env:TORTURE_HOARD}", pause: 5ms}
+"""
 PICKY = TICKS + """\
   picky: {plugin: picky_sink, inputs: ["*"], every: %d}
 """ % Picky.every
 VARIANT = (MERGE.replace("max_bad: 10%", "max_bad: 11%").replace("path: \"${env", "fsync: false, path: \"${env")
            + "  more: {plugin: \"null\", inputs: [\"*\"]}\n")
+
+# Many keys, some of them forgotten, timers, stages, and a detector that fails on some events.
+KEYS = HOST + """\
+sources:
+  trades: {plugin: csv, path: <trades>, kind: trade, max_bad: 10%,
+           columns: {ts: time, symbol: symbol, account: account, price: price, size: size}}
+detectors:
+  accounts: {plugin: touchy_detector, inputs: [trades], key: account, every: 20, span: 2s, emit: true}
+  pairs: {plugin: touchy_detector, inputs: [trades], key: "account,symbol", every: 10, max_keys: 90}
+  forgetful: {plugin: touchy_detector, inputs: [trades], key: account, every: 4, span: 9s, ttl: 13s}
+  failing: {plugin: touchy_detector, inputs: [trades], key: account, every: 15, fail: 41, max_errors: 1000000}
+  behind: {plugin: touchy_detector, inputs: [accounts], key: none, every: 70}
+  chain: {plugin: slow_detector, inputs: [trades], rounds: <rounds>, every: 50, cooldown: 0s}
+""" + SINK + """\
+  hoard: {plugin: hoarding_sink, inputs: ["*"], path: "${env:TORTURE_HOARD}"}
+"""
 
 POISON = HOST + """\
 sources:
@@ -109,6 +128,7 @@ class World:
         self.ids = [i.split("-", 1)[1] for i in case.alerts()]
         if not self.ids:
             raise Violation(f"the undisturbed run of {self.name} has no alert; nothing could be compared")
+        self.letters = collections.Counter(d["reason"] for d in case.dead())
         self.lines = {key.split("-", 1)[1]: without_tape(line) for key, line in case.delivered().items()}
         case.check()
         case.complete("--rebuild")
@@ -149,6 +169,19 @@ class Live:
 
     def case(self, name):
         return Case(self.torture, self, name)
+
+
+def trades(path, rows):
+    """Of accounts that come and go, a price in a hundred missing."""
+    rng, ms = random.Random(5), 1767571200000
+    with open(path, "w", encoding="ascii") as out:
+        out.write("time,symbol,account,price,size\n\n")  # the empty line is no row
+        for i in range(rows):
+            ms += rng.choice((0, 1, 20, 60, 200))
+            ms += 15000 if rng.random() < 0.001 else 0
+            account = rng.randrange(6) + ms // 40000 % 30 if rng.random() < 0.5 else rng.randrange(60)
+            price = "none" if i % 100 == 50 else f"1.{rng.randrange(10 ** 5):05d}"
+            out.write(f"{ms},S{account % 7},A{account:05d},{price},1\n" + ("\n" if i % 1000 == 500 else ""))
 
 
 def poisonous(path, rows):
@@ -225,7 +258,7 @@ def make(torture):
         for word, value in {"rounds": rounds, **more}.items():
             text = text.replace(f"<{word}>", str(value))
         config.write_text(text)
-        rows = sum(count(p) for p in paths) if paths else None
+        rows = sum(count(p) for p in paths) if paths else None  # else what the undisturbed run makes of it, see below
         world = worlds[name] = World(torture, name, [*configs, config], rows, env)
         world.marks = MARKS if kind is Poisoned else ()
         if kind is Poisoned:  # the head is no row; what is set aside is an event and a dead letter
@@ -255,6 +288,9 @@ def make(torture):
     tiny = folder / "tiny.csv"
     tiny.write_text("".join(euro.read_text().splitlines(keepends=True)[:14000]))
     add("tiny", TICKS, tiny, ticks=tiny, rounds=0)
+    many = folder / "trades.csv"
+    trades(many, 12000)
+    add("keys", KEYS, trades=many, rounds=3000)
     series = folder / "series.csv"
     poisonous(series, 6000)
     add("poison", POISON, series, series=series, rounds=8000, kind=Poisoned)
@@ -266,6 +302,8 @@ def make(torture):
     again.variants = [MERGE, VARIANT]
     for word, value in {"rounds": 2000, **inputs}.items():
         again.variants = [text.replace(f"<{word}>", str(value)) for text in again.variants]
+    if (worlds["keys"].letters["bad_price"], worlds["keys"].rows - worlds["keys"].letters["detector_error"]) != (120, 12000):
+        raise Violation(f"the world 'keys' has 12,000 rows, 120 of them bad; the run found {worlds['keys'].letters}")
     add("demo", DEMO, env={"TAPEWATCH_DEMO_DURATION": "1h", "TAPEWATCH_DEMO_SEED": str(torture.seed % 1000 + 1)},
         configs=[ROOT / "conf.d/10-demo.yaml"], rounds=1500)
     return worlds
