@@ -13,6 +13,7 @@ PLANS = [
     ("write", "EIO", "sink", (0,)), ("write", "ENOSPC", "sink", (0,)), ("write", "short", "sink", (0,)),
     ("sync", "EIO", "sink", (0,)),
 ]
+RUNNING = 450  # so many of the last allocations of a run are made while events flow
 LIBEV = "(libev) cannot allocate"  # it says so and aborts; there is no other way to go on from there
 LIBFYAML = "libfyaml.so.0 fails"  # while it reads the configuration, before there is a store, it may follow a null pointer
 
@@ -96,5 +97,8 @@ def run(torture, worlds):
             for n in sample(rng, counts[where][call] + 3, 5 if torture.quick else 1000):
                 done = pool.submit(one, torture, world, call, what, where, wanted, n)
                 done.add_done_callback(raise_late(torture, "faults"))
-        for n in sample(rng, counts["store"]["alloc"], 30 if torture.quick else 1500):
+        # Most allocations are made before there is a store; those of the run itself, at the end, matter more.
+        n = counts["store"]["alloc"]
+        early, late = sample(rng, n - RUNNING, 12 if torture.quick else 900), sample(rng, RUNNING, 18 if torture.quick else RUNNING)
+        for n in [*early, *(n - RUNNING + i for i in late)]:
             pool.submit(memory, torture, world, n).add_done_callback(raise_late(torture, "memory"))
