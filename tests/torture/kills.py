@@ -19,7 +19,7 @@ class Budget:
         """The number of the next chain and of its kills; None when all are taken."""
         with self.lock:
             number, self.number = self.number, self.number + 1
-            n = min(torture.rng("length", number).randint(4, 20), self.left)
+            n = min(torture.rng("length", number).randint(3, 8 if torture.quick else 20), self.left)
             self.left -= n
             return (number, n) if n else None
 

@@ -72,7 +72,7 @@ detectors:
   behind: {plugin: touchy_detector, inputs: [accounts], key: none, every: 70}
   chain: {plugin: slow_detector, inputs: [trades], rounds: <rounds>, every: 50, cooldown: 0s}
 """ + SINK + """\
-  hoard: {plugin: hoarding_sink, inputs: ["*"], path: "${env:TORTURE_HOARD}"}
+  hoard: {plugin: hoarding_sink, inputs: ["*"], path: "${env:TORTURE_HOARD}", pause: 15ms}
 """
 
 POISON = HOST + """\
