@@ -268,7 +268,7 @@ static int run(int argc, char **argv)
 	v.width = cli_width(stdout);
 	v.colour = cli_colour(stdout);
 
-	int32_t rc = store_open(&s, a.dir, STORE_READ, NULL, &e);
+	int32_t rc = cli_store_read(&s, a.dir, &e);
 	if (rc < 0)
 		return cli_fail(cli_store_code(rc), "alerts", "%s", e.msg);
 	code = a.digest ? print_digest(s) : read_log(&v, s);

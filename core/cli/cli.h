@@ -75,6 +75,10 @@ void cli_help_all(const struct verb *const *verbs, FILE *);      /* the list of 
 int cli_fail(int code, const char *verb, const char *fmt, ...) TW_PRINTF(3, 4);
 /* The same for misuse, with "try 'tapewatch VERB --help'" behind it; returns CLI_USAGE. */
 int cli_misuse(const struct verb *, const char *fmt, ...) TW_PRINTF(2, 3);
+/* store_open() for verbs that only look: a file so damaged that reading it crashes is a sentence and exit code 4. Not
+ * where plugins run, whose crashes are theirs. */
+struct store;
+int32_t cli_store_read(struct store **, const char *dir, struct tw_err *);
 /* The exit code for a result of the store (TW_E_*, STORE_E_*). */
 int cli_store_code(int32_t rc);
 

@@ -97,7 +97,8 @@ struct binding {
 
 /* Bind a map of options to the tables of bindings: defaults first, then what is written. Unknown names get the nearest
  * right word. what is e.g. "detector 'spikes'". Names in skip (NULL-terminated, may be NULL) belong to others.
- * Texts are copied into arena. Returns the number of mistakes reported. */
+ * Texts are copied into arena. Returns the number of mistakes, with those that were reported when the file was read: 0
+ * means that every option has a value. */
 uint32_t options_bind(const struct node *map, const struct binding *, uint32_t n, const char *const *skip,
                       const char *what, struct arena *, struct report *);
 
