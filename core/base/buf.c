@@ -104,8 +104,10 @@ void *arena_alloc(struct arena *a, size_t n)
 	struct arena_page *page = a->pages;
 	unsigned char *p;
 
-	if (n > PTRDIFF_MAX - 16)
+	if (n > PTRDIFF_MAX - 16) {
+		a->failed = true;
 		return NULL;
+	}
 	n = (n + 15) & ~(size_t)15;
 	if (n == 0)
 		n = 16; /* distinct addresses, also for empty things */
@@ -117,8 +119,10 @@ void *arena_alloc(struct arena *a, size_t n)
 		if (cap < n)
 			cap = n;
 		page = page_new(cap);
-		if (!page)
+		if (!page) {
+			a->failed = true;
 			return NULL;
+		}
 		page->next = a->pages;
 		a->pages = page;
 	}

@@ -5,6 +5,7 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <tapewatch/plugin.h>
@@ -23,6 +24,7 @@ void buf_free(struct buf *b);
 struct arena {
 	struct arena_page *pages;
 	size_t used;  /* bytes handed out, for limits and metrics */
+	bool failed;  /* since the last reset: memory was out, so that one look tells for many calls */
 };
 
 /* 16-byte aligned, zero-filled; NULL when memory is out. */

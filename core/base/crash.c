@@ -25,6 +25,8 @@ static struct point points[] = {
 	{ "segment.rolled", "the writer went on to a new segment, which is empty", 0 },
 	{ "tape.before_commit", "events are in the transaction, which is not committed", 0 },
 	{ "tape.after_commit", "the transaction with events is committed", 0 },
+	{ "dead.before_commit", "dead letters are in the transaction with events, which is not committed", 0 },
+	{ "dead.after_commit", "the transaction with events and dead letters is committed", 0 },
 	{ "alerts.before_commit", "alerts are in the transaction, which is not committed", 0 },
 	{ "alerts.after_commit", "the transaction with alerts is committed", 0 },
 	{ "pump.published", "a chunk of a source is on its way to the sequencer", 0 },
@@ -37,6 +39,11 @@ static struct point points[] = {
 	{ "checkpoint.restored", "states are restored, the tape behind them is not judged", 0 },
 	{ "checkpoint.before_commit", "states are in the transaction, which is not committed", 0 },
 	{ "checkpoint.after_commit", "the transaction with states is committed", 0 },
+	{ "retain.unlinked", "the oldest segment is removed, its lock file and its folder's sync are to come", 0 },
+	{ "retain.synced", "the oldest segment is removed for good", 0 },
+	{ "retain.alerts_before_commit", "old alerts are removed in the transaction, which is not committed", 0 },
+	{ "retain.alerts_after_commit", "the transaction that removes old alerts is committed", 0 },
+	{ "retain.swept", "what an interrupted removal left is cleared away", 0 },
 	{ "recorder.before_tape", "commits were taken up, nothing of them is durable", 0 },
 	{ "recorder.after_tape", "the events of the group are durable, its alerts are not", 0 },
 	{ "recorder.after_alerts", "the alerts of the group are durable, its checkpoint is not", 0 },
@@ -44,8 +51,23 @@ static struct point points[] = {
 	{ "recorder.after_release", "the commits are given back, sinks and sources know", 0 },
 	{ "delivery.opened", "a sink is open", 0 },
 	{ "delivery.written", "a sink took a batch, it is not flushed", 0 },
+	{ "delivery.refused", "the recorder has the dead letter of what a sink refused, the cursor is where it was",
+	  0 },
 	{ "delivery.flushed", "a sink has flushed, its cursor is where it was", 0 },
 	{ "delivery.moved", "the cursor has moved, the store does not know it", 0 },
+	{ "death.caught", "a plugin has crashed, nothing is written about it", 0 },
+	{ "death.recorded", "the death of a plugin is recorded, not yet told", 0 },
+	{ "poison.loaded", "deaths and quarantines are read, no event was judged", 0 },
+	{ "poison.set_aside", "the dead letter of an event that kills is in a commit that nobody has", 0 },
+	{ "reload.read", "another configuration is read and compared, the old one runs", 0 },
+	{ "reload.cleared", "sources and sinks stand still where they must, the pipeline runs", 0 },
+	{ "reload.closed", "everything that the old pipeline had is durable", 0 },
+	{ "reload.built", "the new pipeline is built beside the old one", 0 },
+	{ "reload.swapped", "the new pipeline is in the place of the old one and does not run yet", 0 },
+	{ "reload.done", "the new pipeline runs", 0 },
+	{ "takeover.rehearsed", "everything is checked, the old process does not know", 0 },
+	{ "takeover.asked", "the old process was asked to stop", 0 },
+	{ "takeover.ended", "the old process has ended, its store is free", 0 },
 	{ "run.stores_open", "stores are checked and open", 0 },
 	{ "run.restored", "the last checkpoint is restored", 0 },
 	{ "run.built", "sources and sinks have their positions, no thread runs", 0 },
@@ -68,13 +90,18 @@ static struct point *find(const char *name, size_t len)
 	return NULL;
 }
 
-/* No locks and no memory: other threads go on until the last instruction, as they do when the process is killed. */
+/* No locks and no memory: other threads go on until the last instruction, as they do when the process is killed; and
+ * some points lie in the handler of a signal, where stdio may not be used. */
 static void say(const char *name, const char *what)
 {
+	const char *const parts[] = { "tapewatch: crash point ", name, what, "\n" };
 	char line[160];
-	int n = snprintf(line, sizeof line, "tapewatch: crash point %s%s\n", name, what);
+	size_t n = 0;
 
-	if (n > 0 && os->write(STDERR_FILENO, line, (size_t)n) < 0)
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		for (const char *s = parts[i]; *s && n < sizeof line; s++)
+			line[n++] = *s;
+	if (os->write(STDERR_FILENO, line, n) < 0)
 		_exit(138);
 }
 
@@ -136,5 +163,5 @@ int32_t crash_setup(struct tw_err *e)
 void crash_points_print(FILE *f)
 {
 	for (size_t i = 0; i < N_POINTS; i++)
-		fprintf(f, "%-26s %s\n", points[i].name, points[i].what);
+		fprintf(f, "%-28s %s\n", points[i].name, points[i].what);
 }

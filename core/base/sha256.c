@@ -3,6 +3,7 @@
  * SHA-256 through libcrypto's EVP interface, which picks the fastest code for the processor.
  */
 #include "base/sha256.h"
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -18,6 +19,11 @@ struct sha256 *sha256_new(void)
 
 	if (!s)
 		return NULL;
+	/* Without memory for its default context libcrypto says so here, and dies of it everywhere else. */
+	if (!OSSL_LIB_CTX_get0_global_default()) {
+		free(s);
+		return NULL;
+	}
 	s->md = EVP_MD_CTX_new();
 	if (!s->md || EVP_DigestInit_ex(s->md, EVP_sha256(), NULL) != 1) {
 		sha256_free(s);

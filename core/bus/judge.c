@@ -3,6 +3,7 @@
  * Judging a batch: the detectors of a level, then the next level over the same events with what was said woven in; at
  * last alerts are numbered, named and put into the commit.
  */
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/os.h"
 #include "bus/pipeline_impl.h"
@@ -149,8 +150,10 @@ static bool log_poison(struct pipeline *p, const struct failure *f)
 {
 	struct poison_text text;
 	struct dead_letter d = poison_letter(&p->instances[f->instance], f, &text);
+	bool noted = pipeline_dead(p, &d, true);
 
-	return pipeline_dead(p, &d, true);
+	CRASH_POINT("poison.set_aside");
+	return noted;
 }
 
 /* All that came of one event. */

@@ -195,7 +195,7 @@ bool said_order(struct pipeline *p, struct batch *b, const struct items *t)
 	uint32_t n;
 
 	for (uint32_t i = 0; i < b->n_voices; i++)
-		if (b->voices[i].memory_out)
+		if (b->voices[i].memory_out || b->voices[i].arena.failed)
 			return false;
 	if (!gather_failures(p, b) || !order_fresh(p, b, &n))
 		return false;

@@ -231,8 +231,14 @@ bool pipeline_dead(struct pipeline *p, const struct dead_letter *d, bool must)
 	texts[3] = &n->detail;
 	texts[4] = &n->raw;
 	for (size_t i = 0; i < 5; i++) {
-		char *copy = texts[i]->s ? arena_text(&c->texts, texts[i]->s, texts[i]->len) : NULL;
-		*texts[i] = (struct tw_str){ .s = copy, .len = copy ? texts[i]->len : 0 };
+		if (!texts[i]->s)
+			continue;
+		texts[i]->s = arena_text(&c->texts, texts[i]->s, texts[i]->len);
+		if (!texts[i]->s) {
+			c->n_dead--;
+			p->memory_out = true;
+			return false;
+		}
 	}
 	atomic_fetch_add_explicit(&p->n_dead, 1, memory_order_relaxed);
 	return true;
@@ -348,7 +354,7 @@ static int32_t fill(struct pipeline *p, struct batch *b)
 		if (p->o.live && !sequencer_ended(p))
 			n += sequencer_clock(p, b) ? 1 : 0;
 	}
-	if (p->memory_out || (n > 0 && !keys_find(p, 0, &b->base)))
+	if (p->memory_out || intern_starved(p->intern) || (n > 0 && !keys_find(p, 0, &b->base)))
 		return TW_E_FATAL;
 	return n;
 }

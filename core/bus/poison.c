@@ -3,6 +3,7 @@
  * Knowing an event again, leaving it out, and saying so.
  */
 #include "bus/poison.h"
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -321,6 +322,8 @@ int32_t poison_load(struct instance *list, uint32_t n, struct store *log, const 
 		if (first && weigh(in, deaths, n_deaths, i) < 0)
 			rc = err_set(e, TW_E_FATAL, "memory is out");
 	}
+	if (n_deaths)
+		CRASH_POINT("poison.loaded");
 	for (uint32_t i = 0; i < n; i++)
 		if (list[i].poison && list[i].poison->n)
 			qsort(list[i].poison->list, list[i].poison->n, sizeof *list[i].poison->list, by_ts);

@@ -348,6 +348,11 @@ bool pump_ended(struct pump *p)
 	return p->ended;
 }
 
+bool pump_starved(const struct pump *p)
+{
+	return p->ended && p->memory_out;
+}
+
 bool pump_cut(const struct pump *p)
 {
 	return p->cut;

@@ -6,9 +6,9 @@
 #ifndef BUS_PUMP_H
 #define BUS_PUMP_H
 
-#include "bus/bell.h"
+#include "base/bell.h"
 #include "bus/chunk.h"
-#include "bus/ring.h"
+#include "base/ring.h"
 #include "event/event.h"
 #include "ext/ext.h"
 #include "graph/graph.h"
@@ -42,6 +42,7 @@ struct chunk *pump_peek(struct pump *);      /* the oldest full chunk; NULL: non
 void pump_give_back(struct pump *);          /* done with it */
 bool pump_ended(struct pump *);              /* nothing will come any more */
 bool pump_cut(const struct pump *);          /* it has ended because it was stopped, before its own end */
+bool pump_starved(const struct pump *);      /* it has ended because memory was out */
 /* Everything through pos is on the disk: the source is told on its own thread. */
 void pump_ack(struct pump *, const struct tw_pos *);
 

@@ -93,6 +93,9 @@ static bool take_run(struct pipeline *p, struct batch *b, struct input *in, stru
 			break;
 		event_stamp(record + 4, p->seq + 1);
 		if (__builtin_expect(!batch_decode(b, record + 4, len, in->node->index, p->intern), 0)) {
+			p->memory_out |= b->scratch.failed;
+			if (p->memory_out)
+				return false;
 			log_error(in->node->name,
 				  "an event of %u bytes that was just encoded does not decode; it is left out", len);
 		} else {
@@ -242,6 +245,8 @@ bool sequencer_release(struct pipeline *p)
 		if (!in->used_up)
 			continue;
 		next_chunk(in);
+		/* What it had is still to come: whatever the others have must not overtake it. */
+		p->memory_out |= pump_starved(in->pump);
 		any = true;
 	}
 	return any;
@@ -277,8 +282,10 @@ bool sequencer_clock(struct pipeline *p, struct batch *b)
 	p->clock_bytes[2] = (unsigned char)len;
 	p->clock_bytes[3] = 0;
 	event_stamp(p->clock_bytes + 4, p->seq + 1);
-	if (!batch_decode(b, p->clock_bytes + 4, len, p->graph->n, p->intern))
+	if (!batch_decode(b, p->clock_bytes + 4, len, p->graph->n, p->intern)) {
+		p->memory_out |= b->scratch.failed;
 		return false;
+	}
 	p->seq++;
 	if (p->o.record && buf_add(&p->commit->events, p->clock_bytes, len + 4) != 0)
 		p->memory_out = true;
@@ -342,6 +349,8 @@ int32_t sequencer_replay(struct pipeline *p, struct batch *b)
 			}
 			node = node_of(p, source);
 			if (!batch_decode(b, event, len, node, p->intern)) {
+				if (b->scratch.failed)
+					return TW_E_FATAL;
 				err_set(&e, STORE_E_DAMAGED,
 					"event %" PRIu64 " of the tape does not decode; run `tapewatch tape verify`",
 					seq);

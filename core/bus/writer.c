@@ -31,12 +31,21 @@ static bool repeated(struct pump *p)
 	return true;
 }
 
+/* Nothing more is taken, whatever the plugin makes of it: what is lost here must not lie before a mark. */
+static int32_t out_of_memory(struct pump *p)
+{
+	p->memory_out = true;
+	return TW_E_FATAL;
+}
+
 static int32_t refuse(struct pump *p, const char *reason, const char *where, const char *detail, const void *raw,
 		      uint64_t raw_len)
 {
 	struct chunk *c = p->current;
 	struct chunk_dead *d;
 
+	if (p->memory_out)
+		return TW_E_FATAL;
 	p->bad++;
 	if (repeated(p))
 		return TW_E_DATA;
@@ -52,13 +61,11 @@ static int32_t refuse(struct pump *p, const char *reason, const char *where, con
 					  .where = keep(&c->texts, where, where ? strlen(where) : 0),
 					  .detail = keep(&c->texts, detail, detail ? strlen(detail) : 0),
 					  .raw = keep(&c->texts, raw, raw_len < RAW_MAX ? raw_len : RAW_MAX) };
+	if (c->texts.failed) { /* half a dead letter is none; the row comes again with the next run */
+		c->n_dead--;
+		return out_of_memory(p);
+	}
 	return TW_E_DATA;
-}
-
-static int32_t out_of_memory(struct pump *p)
-{
-	p->memory_out = true;
-	return TW_E_FATAL;
 }
 
 static int32_t writer_put(struct tw_writer *w, uint32_t bit, int64_t ts, const union tw_num *num,
@@ -72,6 +79,8 @@ static int32_t writer_put(struct tw_writer *w, uint32_t bit, int64_t ts, const u
 	unsigned char *out;
 	size_t len;
 
+	if (__builtin_expect(p->memory_out, 0))
+		return TW_E_FATAL;
 	if (__builtin_expect(!kind, 0))
 		return refuse(p, "unknown_kind", w->where, "the plugin pushed an event of no known kind", w->raw,
 			      w->raw_len);
@@ -101,8 +110,12 @@ static int32_t writer_push(struct tw_writer *w, const void *msgpack, uint64_t le
 	const char *reason;
 	unsigned char *out;
 
+	if (p->memory_out)
+		return TW_E_FATAL;
 	p->foreign.len = 0;
 	reason = event_canonical(&p->foreign, msgpack, len, &e);
+	if (reason == event_no_memory)
+		return out_of_memory(p);
 	if (reason)
 		return refuse(p, reason, w->where, e.msg, msgpack, len);
 	p->good++;
@@ -144,6 +157,8 @@ static int32_t writer_mark(struct tw_writer *w, const struct tw_pos *pos)
 	struct pump *p = pump_of(w);
 	struct chunk *c = p->current;
 
+	if (p->memory_out)
+		return TW_E_FATAL;
 	if (pos->len > sizeof pos->data) {
 		log_error(p->node->name, "the plugin marked a position of %" PRIu64 " bytes; at most %zu are allowed",
 			  pos->len, sizeof pos->data);
@@ -168,7 +183,8 @@ static int32_t writer_reject(struct tw_writer *w, const char *reason, const char
 	struct pump *p = pump_of(w);
 	const struct source_options *o = &p->node->source;
 
-	(void)refuse(p, reason && *reason ? reason : "bad_row", where, detail, raw, len);
+	if (refuse(p, reason && *reason ? reason : "bad_row", where, detail, raw, len) == TW_E_FATAL)
+		return TW_E_FATAL;
 	if (o->bad_share > 0)
 		return p->good + p->bad >= 100 && (double)p->bad > o->bad_share * (double)(p->good + p->bad) ? TW_E_DATA
 													     : TW_OK;

@@ -4,7 +4,7 @@
  */
 #include "cli/backtest.h"
 #include "base/err.h"
-#include "cli/scratch.h"
+#include "base/scratch.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -75,6 +75,10 @@ void cli_help_all(const struct verb *const *verbs, FILE *);      /* the list of 
 int cli_fail(int code, const char *verb, const char *fmt, ...) TW_PRINTF(3, 4);
 /* The same for misuse, with "try 'tapewatch VERB --help'" behind it; returns CLI_USAGE. */
 int cli_misuse(const struct verb *, const char *fmt, ...) TW_PRINTF(2, 3);
+/* store_open() for verbs that only look: a file so damaged that reading it crashes is a sentence and exit code 4. Not
+ * where plugins run, whose crashes are theirs. */
+struct store;
+int32_t cli_store_read(struct store **, const char *dir, struct tw_err *);
 /* The exit code for a result of the store (TW_E_*, STORE_E_*). */
 int cli_store_code(int32_t rc);
 
@@ -92,9 +96,6 @@ int cli_stamp(struct buf *out, int64_t ts);
  * *exit_code is CLI_OK then, otherwise CLI_GAVE_UP after a sentence. */
 bool cli_write(struct buf *b, const char *verb, int *exit_code);
 
-/* "2026-01-01", "2026-01-01T10:30[:00[.123456789]][Z|+02:00]" (UTC without zone), or a duration back from now, such as
- * "1h". 0, or -1 when the text is none of them. */
-int cli_time(const char *text, int64_t now, int64_t *ret);
 /* The number of a severity's name, or 0. */
 uint32_t cli_severity(const char *name);
 

@@ -2,8 +2,8 @@
  *
  * tapewatch replay: run a recorded tape through a configuration again.
  */
+#include "base/scratch.h"
 #include "cli/pipeline.h"
-#include "cli/scratch.h"
 #include "state/digest.h"
 
 struct replay_args {

@@ -131,9 +131,9 @@ static int run(int argc, char **argv)
 				a.dir);
 
 	bool changes = action == DROP || action == MV;
-	int32_t rc = changes ? store_check_quick(a.dir, &e) : TW_OK;
-	if (rc == TW_OK)
-		rc = store_open(&s, a.dir, changes ? STORE_WRITE : STORE_READ, NULL, &e);
+	int32_t rc = changes ? store_check_quick(a.dir, &e) : cli_store_read(&s, a.dir, &e);
+	if (changes && rc == TW_OK)
+		rc = store_open(&s, a.dir, STORE_WRITE, NULL, &e);
 	if (rc < 0)
 		return cli_fail(cli_store_code(rc), "state", "%s", e.msg);
 	if (action == LS)

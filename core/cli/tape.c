@@ -129,7 +129,7 @@ static int run(int argc, char **argv)
 	if (action == VERIFY)
 		return verify(a.dir);
 
-	int32_t rc = store_open(&s, a.dir, STORE_READ, NULL, &e);
+	int32_t rc = cli_store_read(&s, a.dir, &e);
 	if (rc < 0)
 		return cli_fail(cli_store_code(rc), "tape", "%s", e.msg);
 	code = action == INFO ? tape_info(&a, s) : action == CAT ? tape_cat(&a, s) : tape_export(&a, s);

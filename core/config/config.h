@@ -8,6 +8,7 @@
 #define CONFIG_CONFIG_H
 
 #include "base/buf.h"
+#include "base/suggest.h"
 #include <stdbool.h>
 #include <stdio.h>
 #include <tapewatch/plugin.h>
@@ -96,7 +97,8 @@ struct binding {
 
 /* Bind a map of options to the tables of bindings: defaults first, then what is written. Unknown names get the nearest
  * right word. what is e.g. "detector 'spikes'". Names in skip (NULL-terminated, may be NULL) belong to others.
- * Texts are copied into arena. Returns the number of mistakes reported. */
+ * Texts are copied into arena. Returns the number of mistakes, with those that were reported when the file was read: 0
+ * means that every option has a value. */
 uint32_t options_bind(const struct node *map, const struct binding *, uint32_t n, const char *const *skip,
                       const char *what, struct arena *, struct report *);
 
@@ -109,6 +111,8 @@ const char *options_lint(const struct tw_option *, uint32_t option_size, struct 
 /* "500ms" -> ns, "64KiB" -> bytes. 0, or -1 when the text is not one. */
 int parse_duration(const char *text, int64_t *ret);
 int parse_size(const char *text, int64_t *ret);
+/* A moment as moment_parse() takes it, or a duration back from now, such as "1h". 0, or -1 when it is neither. */
+int parse_time(const char *text, int64_t now, int64_t *ret);
 /* 5 -> "5s"; the shortest exact form. out needs 32 bytes. */
 void print_duration(char *out, int64_t ns);
 
@@ -127,12 +131,5 @@ struct stretch {
 	uint64_t events;
 };
 int parse_stretch(const char *text, struct stretch *ret);
-
-/* The nearest of n words within Damerau-Levenshtein distance max(1, len/3), or NULL. */
-const char *nearest(const char *word, const char *const *words, uint32_t n);
-
-/* fnmatch-like: * and ?, everything else is itself. For inputs and where. */
-bool glob_match(const char *glob, const char *text);
-bool glob_is(const char *text); /* has * or ? */
 
 #endif

@@ -136,6 +136,7 @@ static void bind_list(struct bind *b, const struct tw_option *o, const struct no
 	for (uint32_t i = 0; items && i < v->n; i++) {
 		const struct node *item = &v->items[i];
 		if (item->faulty) {
+			b->mistakes++;
 			faulty = true;
 			continue;
 		}
@@ -162,8 +163,10 @@ static void bind_list(struct bind *b, const struct tw_option *o, const struct no
 static void bind_one(struct bind *b, const struct tw_option *o, const struct node *v, void *self)
 {
 	bool list = o->type == TW_T_LIST || o->type == TW_T_MAP;
-	if (v->faulty)
+	if (v->faulty) { /* said already; the option has no value all the same */
+		b->mistakes++;
 		return;
+	}
 	if (list && (v->kind == NODE_LIST || (v->kind == NODE_MAP && o->type == TW_T_MAP))) {
 		bind_list(b, o, v, self);
 	} else if (v->kind != NODE_TEXT || (o->type == TW_T_MAP && *v->text)) {

@@ -63,6 +63,9 @@ const char *intern_name(const struct intern *, uint32_t id);           /* "" for
 uint32_t intern_len(const struct intern *, uint32_t id);
 uint32_t intern_count(const struct intern *); /* the highest id */
 bool intern_full(const struct intern *);
+/* Did a name get 0 because memory was out? Other than a full table, which depends on the names alone, that must not be
+ * gone on from: a later run would find the name. Stays so. */
+bool intern_starved(const struct intern *);
 
 /* Encode from a kind's numbers and texts in wire order (see tapewatch/push.h). out needs event_bound(). Returns the
  * length. The seq is 0: event_stamp() writes it later. Every NaN is written as the same one, an empty text as absent. */
@@ -92,7 +95,9 @@ const char *event_check(const struct kind *, int64_t ts, const union tw_num *, c
 
 /* Any msgpack map with these names, through msgpack-c after a bounds pass (depth <= 8, at most EVENT_MAX_BYTES, no
  * more elements than bytes left, valid UTF-8, no ext, unknown names skipped): appends the canonical bytes to out.
- * NULL, or the word for the dead-letter log as event_check() gives it. */
+ * NULL, or the word for the dead-letter log as event_check() gives it, or event_no_memory, which says nothing about the
+ * bytes: no dead letter. */
+extern const char event_no_memory[];
 const char *event_canonical(struct buf *out, const void *msgpack, size_t n, struct tw_err *e);
 
 /* One JSON object without a newline, appended to out; absent fields, NaN and infinities are left out, times are RFC 3339 with the
@@ -100,5 +105,8 @@ const char *event_canonical(struct buf *out, const void *msgpack, size_t n, stru
 int32_t event_json(struct buf *out, const struct tw_event *, const struct intern *);
 /* A JSON string with its quotes; invalid UTF-8 becomes U+FFFD. */
 int32_t json_text(struct buf *out, const char *s, size_t len);
+
+/* "2026-01-01", "2026-01-01T10:30[:00[.123456789]][Z|+02:00]", UTC without a zone. 0, or -1 when it is no moment. */
+int moment_parse(const char *text, int64_t *ret);
 
 #endif

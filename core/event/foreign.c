@@ -304,12 +304,14 @@ static const char *take_entry(struct foreign *f, const msgpack_object_kv *kv, st
 	return NULL;
 }
 
+const char event_no_memory[] = "no_memory";
+
 static const char *take_features(struct foreign *f, struct tw_err *e)
 {
 	const msgpack_object_array *list = &f->tail->via.array;
 	f->features = arena_alloc(&f->arena, (list->size + (size_t)1) * sizeof *f->features);
 	if (!f->features)
-		REFUSE(e, "too_large", "no memory for %" PRIu32 " features", list->size);
+		REFUSE(e, event_no_memory, "no memory for %" PRIu32 " features", list->size);
 	for (uint32_t i = 0; i < list->size; i++) {
 		if (list->ptr[i].type == MSGPACK_OBJECT_NIL)
 			f->features[i] = (double)NAN;
@@ -332,7 +334,7 @@ static const char *take_details(struct foreign *f, struct tw_err *e)
 	const msgpack_object_map *map = &f->tail->via.map;
 	f->details = arena_alloc(&f->arena, (map->size + (size_t)1) * sizeof *f->details);
 	if (!f->details)
-		REFUSE(e, "too_large", "no memory for %" PRIu32 " details", map->size);
+		REFUSE(e, event_no_memory, "no memory for %" PRIu32 " details", map->size);
 	for (uint32_t i = 0; i < map->size; i++) {
 		const msgpack_object *k = &map->ptr[i].key, *v = &map->ptr[i].val;
 		struct tw_detail *d = &f->details[i];
@@ -407,7 +409,7 @@ static const char *write_out(struct buf *out, const struct foreign *f, struct tw
 		REFUSE(e, "too_large", "the event takes about %zu bytes: expected at most %u", room, EVENT_MAX_BYTES);
 	unsigned char *p = buf_reserve(out, room);
 	if (!p)
-		REFUSE(e, "too_large", "no memory for %zu bytes", room);
+		REFUSE(e, event_no_memory, "no memory for %zu bytes", room);
 	size_t len = event_put(p, f->kind, f->ts, f->numbers, f->texts);
 	if (f->details)
 		len = wire_put_details(p, len, f->details, f->n_tail);
@@ -446,8 +448,14 @@ const char *event_canonical(struct buf *out, const void *msgpack, size_t n, stru
 	if (word)
 		return word;
 	if (!msgpack_zone_init(&zone, MSGPACK_ZONE_CHUNK_SIZE))
-		REFUSE(e, "too_large", "no memory to unpack %zu bytes", n);
-	if (msgpack_unpack(msgpack, n, &off, &zone, &top) != MSGPACK_UNPACK_SUCCESS || top.type != MSGPACK_OBJECT_MAP) {
+		REFUSE(e, event_no_memory, "no memory to unpack %zu bytes", n);
+	msgpack_unpack_return unpacked = msgpack_unpack(msgpack, n, &off, &zone, &top);
+	if (unpacked == MSGPACK_UNPACK_NOMEM_ERROR) {
+		err_set(e, TW_E_DATA, "no memory to unpack %zu bytes", n);
+		word = event_no_memory;
+		goto out;
+	}
+	if (unpacked != MSGPACK_UNPACK_SUCCESS || top.type != MSGPACK_OBJECT_MAP) {
 		err_set(e, TW_E_DATA, "msgpack-c cannot unpack these %zu bytes", n);
 		word = "bad_msgpack";
 		goto out;

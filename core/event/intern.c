@@ -115,25 +115,29 @@ static char *keep(struct intern *in, const char *s, size_t len)
 	return p;
 }
 
+static uint32_t starve(struct intern *in)
+{
+	in->starved = true;
+	return 0;
+}
+
 uint32_t intern_add(struct intern *in, uint64_t a, uint64_t b, const char *s, size_t len)
 {
 	uint32_t count = atomic_load_explicit(&in->count, memory_order_relaxed);
 	if (count >= in->max)
 		return 0;
-	in->starved = true;
 	if (!grow(in))
-		return 0;
+		return starve(in);
 	uint32_t id = count + 1;
 	struct intern_page **page = &in->pages[id / PAGE_NAMES];
 	if (!*page) {
 		*page = calloc(1, sizeof **page);
 		if (!*page)
-			return 0;
+			return starve(in);
 	}
 	const char *text = keep(in, s, len);
 	if (!text)
-		return 0;
-	in->starved = false;
+		return starve(in);
 	(*page)->name[id % PAGE_NAMES].s = text;
 	(*page)->name[id % PAGE_NAMES].len = (uint32_t)len;
 	uint64_t at = intern_hash(in, a, b, len);
@@ -212,6 +216,11 @@ uint32_t intern_len(const struct intern *in, uint32_t id)
 uint32_t intern_count(const struct intern *in)
 {
 	return atomic_load_explicit(&in->count, memory_order_acquire);
+}
+
+bool intern_starved(const struct intern *in)
+{
+	return in->starved;
 }
 
 bool intern_full(const struct intern *in)

@@ -20,7 +20,7 @@ struct intern {
 	uint32_t mask, max;
 	struct intern_page **pages;
 	_Atomic uint32_t count; /* published last: a reader that sees an id sees its name */
-	bool starved;
+	bool starved; /* memory was out once */
 	struct intern_text *texts;
 	uint32_t text_left;
 };

@@ -92,13 +92,6 @@ static inline struct graph_node *graph_sink(const struct graph *g, uint32_t i)
 }
 const char *graph_key_name(enum key_field);
 
-/* The plan for people, for graphviz and for programs. */
-int32_t graph_text(const struct graph *, struct buf *out);
-int32_t graph_dot(const struct graph *, struct buf *out);
-int32_t graph_json(const struct graph *, struct buf *out);
-/* An upper bound on the memory the host gives this graph, in bytes. */
-uint64_t graph_memory(const struct graph *);
-
 /* The option tables of the host, for `tapewatch plugins` and the reference. */
 extern const struct tw_option graph_source_options[], graph_detector_options[], graph_sink_options[],
         graph_host_options[];

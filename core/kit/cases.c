@@ -5,7 +5,7 @@
 #include "kit/cases.h"
 #include "base/err.h"
 #include "base/os.h"
-#include "cli/cli.h"
+#include "config/config.h"
 #include "kit/case.h"
 #include <dirent.h>
 #include <limits.h>
@@ -213,7 +213,7 @@ static int32_t read_case(struct kit_case *c, const struct node *file_options, st
 	int32_t rc = check_names(c, c->node, known);
 
 	c->start = KIT_START;
-	if (rc == TW_OK && start && (start->kind != NODE_TEXT || cli_time(start->text, 0, &c->start) < 0))
+	if (rc == TW_OK && start && (start->kind != NODE_TEXT || parse_time(start->text, 0, &c->start) < 0))
 		rc = wrong(c, start, "start: expected a time such as 2026-01-05T09:30:00Z");
 	c->now = c->start;
 	if (rc == TW_OK && others && strcmp(others->text ? others->text : "", "allowed") != 0)

@@ -6,7 +6,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/os.h"
-#include "cli/scratch.h"
+#include "base/scratch.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -4,7 +4,7 @@
  */
 #include "base/err.h"
 #include "base/os.h"
-#include "cli/tape_line.h"
+#include "event/tape_line.h"
 #include "event/utf8.h"
 #include "kit/conform.h"
 #include <math.h>

@@ -5,7 +5,7 @@
  */
 #include "base/err.h"
 #include "base/os.h"
-#include "cli/scratch.h"
+#include "base/scratch.h"
 #include "kit/conform.h"
 #include "kit/endpoint.h"
 #include <stdlib.h>

@@ -5,8 +5,8 @@
  */
 #include "base/err.h"
 #include "base/os.h"
+#include "base/scratch.h"
 #include "bus/pipeline.h"
-#include "cli/scratch.h"
 #include "kit/builtin.h"
 #include "kit/wrap.h"
 #include <malloc.h>

@@ -5,7 +5,7 @@
 #include "kit/line.h"
 #include "base/err.h"
 #include "base/number.h"
-#include "cli/cli.h"
+#include "config/config.h"
 #include "event/wire.h"
 #include "kit/kit.h"
 #include <ctype.h>
@@ -41,7 +41,7 @@ int kit_when(const char *text, int64_t start, int64_t now, int64_t *ret)
 	int64_t d;
 
 	if (strlen(text) >= 10 && text[4] == '-' && text[7] == '-')
-		return cli_time(text, 0, ret);
+		return parse_time(text, 0, ret);
 	if (kit_duration(text + (*text == '+' || *text == '-'), &d) != 0)
 		return -1;
 	*ret = *text == '+' ? now + d : *text == '-' ? now - d : start + d;

@@ -70,8 +70,8 @@ static void on_wake(struct ev_loop *ev, ev_async *w, int events)
 	if (atomic_load(&m->pipeline_loop.over)) {
 		for (uint32_t i = 0; i < m->n_sinks; i++)
 			delivery_hurry(m->sinks[i]->delivery);
-		if (!r->sinks_told && machine_sinks_over(m)) {
-			r->sinks_told = true;
+		if (!m->recorder_told && machine_sinks_over(m)) {
+			m->recorder_told = true;
 			recorder_sinks_done(m->recorder);
 		}
 	}
@@ -108,6 +108,16 @@ static void on_beat(struct ev_loop *ev, ev_timer *w, int events)
 {
 	(void)ev, (void)events;
 	notify_beat(w->data);
+}
+
+/* libev does not take its handlers away with its loop: a signal that comes from now on would write into freed memory.
+ */
+static void stop_hearing(struct run *r)
+{
+	run_hold_signals();
+	ev_signal_stop(r->ev, &r->sighup);
+	ev_signal_stop(r->ev, &r->sigint);
+	ev_signal_stop(r->ev, &r->sigterm);
 }
 
 /* They were held back while there was nothing to reload. */
@@ -185,6 +195,7 @@ int32_t run_control(struct run *r, struct tw_err *e)
 	reload_end(r);
 	progress_end(r->machine->progress);
 	endpoint_free(r->endpoint);
+	stop_hearing(r);
 	ev_loop_destroy(r->ev);
 	if (rc == TW_OK && r->failed) {
 		const struct machine *m = r->machine;

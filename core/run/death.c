@@ -4,6 +4,7 @@
  * one place of this program where a file keeps state of its own; it is written before the handler is installed.
  */
 #include "run/death.h"
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/os.h"
 #include <errno.h>
@@ -162,9 +163,11 @@ static void on_death(int number, siginfo_t *info, void *context)
 		i++;
 	name = deadly[i].name;
 	if (atomic_compare_exchange_strong(&watch.dying, &nobody, me)) {
+		CRASH_POINT("death.caught");
 		if (c && c->about)
 			c->about(c, &about);
 		write_record(c, &about, name);
+		CRASH_POINT("death.recorded");
 		write_sentence(c, &about, name);
 	} else if (nobody != me) {
 		for (;;) /* another thread dies: it shall have the time to say why */

@@ -161,7 +161,8 @@ static bool wanted(const struct delivery *d, const struct tw_event *ev)
 	return false;
 }
 
-static void gather(struct delivery *d)
+/* false: memory is out. */
+static bool gather(struct delivery *d)
 {
 	const unsigned char *event;
 	size_t len, used = 0;
@@ -174,7 +175,10 @@ static void gather(struct delivery *d)
 		if (record <= d->record)
 			continue;
 		d->record = record;
-		if (event_decode(ev, event, len, d->names, &d->scratch) != len) {
+		size_t decoded = event_decode(ev, event, len, d->names, &d->scratch);
+		if (d->scratch.failed || intern_starved(d->names)) /* it would be told without its names */
+			return false;
+		if (decoded != len) {
 			log_error(d->node->name,
 				  "record %" PRIu64 " of the alert log does not decode; it is left out; run `tapewatch "
 				  "tape verify`",
@@ -187,6 +191,7 @@ static void gather(struct delivery *d)
 		d->pending[d->n++] = ev;
 		used += EVENT_ROOM;
 	}
+	return true;
 }
 
 static void move_cursor(struct delivery *d, uint64_t record)
@@ -252,6 +257,7 @@ static enum step refuse(struct delivery *d, const struct tw_err *e)
 		return give_up(d, "reading the dead letters", &why);
 	if (rc != TW_OK)
 		return STEP_IDLE; /* offered again */
+	CRASH_POINT("delivery.refused");
 	atomic_fetch_add(&d->refused, 1);
 	/* Done with for good, also when the rest of the batch is offered again. */
 	d->n--;
@@ -393,7 +399,10 @@ enum step delivery_step(struct delivery *d)
 		if (flushed != STEP_MORE)
 			return flushed;
 	}
-	gather(d);
+	if (!gather(d)) {
+		err_set(&e, TW_E_FATAL, "memory is out");
+		return give_up(d, "reading the alert log", &e);
+	}
 	if (d->n || d->record > atomic_load(&d->cursor))
 		return STEP_MORE;
 	last = recorder_last_durable(d->recorder); /* asked before the log is: a record in between is seen */

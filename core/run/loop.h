@@ -5,7 +5,7 @@
 #ifndef RUN_LOOP_H
 #define RUN_LOOP_H
 
-#include "bus/bell.h"
+#include "base/bell.h"
 #include <stdbool.h>
 
 struct loop {

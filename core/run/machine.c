@@ -352,6 +352,7 @@ int32_t machine_revive(struct machine *m, struct tw_err *e)
 		return err_set(e, TW_E_FATAL, "memory is out");
 	recorder_free(m->recorder);
 	m->recorder = recorder;
+	m->recorder_told = false;
 	pipeline_go_on(m->pipeline, recorder);
 	for (uint32_t i = 0; i < m->n_sources; i++) {
 		struct run_source *s;

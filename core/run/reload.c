@@ -2,6 +2,7 @@
  *
  * The steps of a reload, and what is said about it.
  */
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/os.h"
@@ -132,6 +133,7 @@ static void begin(struct run *r)
 		return;
 	}
 	warn_of_new_code(m->plan->graph);
+	CRASH_POINT("reload.read");
 	l->began = now;
 	l->phase = RELOAD_CLEARING;
 	for (uint32_t i = 0; i < m->n_sources; i++) {
@@ -203,15 +205,18 @@ static void swap(struct run *r)
 		go_back(r, &e);
 		return;
 	}
+	CRASH_POINT("reload.built");
 	run_summary_add(r->summary, old, m);
 	r->machine = m;
 	machine_free(old, m);
+	CRASH_POINT("reload.swapped");
 	if (machine_start(m, &e) < 0) {
 		log_error("reload", "%s", e.msg);
 		run_abandon(r);
 		return;
 	}
 	answer(r, OUTCOME_DONE, (const char *)r->reload.words.data);
+	CRASH_POINT("reload.done");
 	log_debug("reload", "took %.1f ms", (double)(os->mono() - r->reload.began) / 1e6);
 }
 
@@ -237,6 +242,7 @@ bool reload_advance(struct run *r)
 		return false;
 	}
 	if (l->phase == RELOAD_CLEARING && sources_stopped(m) && machine_sinks_over(m)) {
+		CRASH_POINT("reload.cleared");
 		l->phase = RELOAD_PAUSING;
 		pipeline_pause(m->pipeline, os->mono() + LEAVE_NS);
 	}
@@ -256,6 +262,7 @@ bool reload_advance(struct run *r)
 		for (uint32_t i = 0; i < m->n_sources; i++)
 			if (pump_stopping(m->pumps[i]))
 				loop_join(&m->sources[i]->loop);
+		CRASH_POINT("reload.closed");
 		swap(r);
 		over(r);
 	}

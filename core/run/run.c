@@ -40,6 +40,9 @@ static int32_t open_stores(struct run *r, struct tw_err *e)
 			return rc;
 	}
 	if (r->o->recording) {
+		rc = store_check_quick(r->o->recording, e);
+		if (rc < 0)
+			return rc;
 		rc = store_open(&r->recording, r->o->recording, STORE_READ, NULL, e);
 		if (rc < 0)
 			return rc;
@@ -96,6 +99,34 @@ void run_hold_reloads(void)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
+static sigset_t ending(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	return set;
+}
+
+void run_hold_signals(void)
+{
+	sigset_t set = ending();
+
+	run_hold_reloads();
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/* Whoever asked for the end while it was there already has got it. */
+static void let_signals_go(void)
+{
+	sigset_t set = ending();
+
+	while (sigtimedwait(&set, NULL, &(struct timespec){ 0 }) > 0)
+		;
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static int32_t run(struct run *r, struct tw_err *e)
 {
 	struct plan *plan;
@@ -145,6 +176,7 @@ int32_t run_graph(const struct run_options *o, struct run_summary *ret, struct t
 	free(r.deaths);
 	store_close(r.recording);
 	store_close(r.store);
+	let_signals_go();
 	CRASH_POINT("run.closed");
 	bell_free(&r.bell);
 	return rc;

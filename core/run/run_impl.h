@@ -45,6 +45,7 @@ struct machine {
 	struct loop pipeline_loop, recorder_loop;
 	struct loop worker_loops[MAX_WORKERS];
 	uint32_t n_workers; /* beside the pipeline's own thread */
+	bool recorder_told; /* that the sinks have come to their end */
 	struct progress *progress;
 };
 
@@ -63,7 +64,7 @@ struct run {
 	struct run_summary *summary;
 	struct death *deaths; /* of earlier runs on this store */
 	uint32_t n_deaths;
-	bool stopping, sinks_told, failed;
+	bool stopping, failed;
 	int signals;
 	int64_t started;
 };
@@ -92,6 +93,11 @@ int32_t run_control(struct run *, struct tw_err *);
 void run_stop(struct run *);
 /* Something broke that nothing can go on without: end every loop after its current step. */
 void run_abandon(struct run *);
+
+/* ---- run.c ---- */
+/* Between the end of the control loop and that of run_graph(): a store that is being closed is not interrupted, and a
+ * run that has come to its end did not die of a signal. */
+void run_hold_signals(void);
 
 /* ---- summary.c ---- */
 /* Add what a machine did. next: the one in its place, NULL when it was the last. */

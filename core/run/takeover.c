@@ -3,6 +3,7 @@
  * The rehearsal and the question.
  */
 #include "run/takeover.h"
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "bus/pipeline.h"
@@ -21,7 +22,9 @@ int32_t takeover_rehearse(const struct run_options *o, struct tw_err *e)
 
 	if (!store_exists(o->dir))
 		return TW_OK;
-	rc = store_open(&store, o->dir, STORE_READ, NULL, e);
+	rc = store_check_quick(o->dir, e);
+	if (rc == TW_OK)
+		rc = store_open(&store, o->dir, STORE_READ, NULL, e);
 	if (rc < 0)
 		return rc;
 	bell_init(&bell);
@@ -46,8 +49,10 @@ int32_t takeover_ask(const char *dir, struct tw_err *e)
 	}
 	if (rc < 0)
 		return rc;
+	CRASH_POINT("takeover.rehearsed");
 	rc = holder_signal(&h, SIGTERM, e);
 	if (rc == TW_OK) {
+		CRASH_POINT("takeover.asked");
 		log_info("host", "process %d has been asked to stop; waiting for its end", h.pid);
 		if (holder_wait(&h, PATIENCE_MS) != TW_OK)
 			rc = err_set(e, STORE_E_LOCKED,
@@ -57,5 +62,7 @@ int32_t takeover_ask(const char *dir, struct tw_err *e)
 				     h.pid, dir, PATIENCE_MS / 1000);
 	}
 	holder_close(&h);
+	if (rc == TW_OK)
+		CRASH_POINT("takeover.ended");
 	return rc;
 }

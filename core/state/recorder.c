@@ -530,18 +530,24 @@ void recorder_cursor(struct recorder *r, uint32_t sink, uint64_t record)
 
 int32_t recorder_refused(struct recorder *r, const struct dead_letter *d)
 {
-	int32_t rc = TW_AGAIN; /* full: the sink offers it again */
+	int32_t rc = TW_AGAIN; /* no room, or no memory: the sink offers it again */
 
 	pthread_mutex_lock(&r->refused_lock);
 	if (r->n_refused < MAX_REFUSED) {
 		struct dead_letter *n = &r->refused[r->n_refused++];
 		struct tw_str *texts[] = { &n->source, &n->reason, &n->where, &n->detail, &n->raw };
+		bool copied = true;
 		*n = *d;
 		for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-			char *copy = texts[i]->s ? arena_text(&r->refused_texts, texts[i]->s, texts[i]->len) : NULL;
-			*texts[i] = (struct tw_str){ .s = copy, .len = copy ? texts[i]->len : 0 };
+			if (!texts[i]->s)
+				continue;
+			texts[i]->s = arena_text(&r->refused_texts, texts[i]->s, texts[i]->len);
+			copied = copied && texts[i]->s;
 		}
-		rc = TW_OK;
+		if (copied)
+			rc = TW_OK;
+		else
+			r->n_refused--;
 	}
 	pthread_mutex_unlock(&r->refused_lock);
 	bell_ring(&r->bell);

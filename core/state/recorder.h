@@ -7,8 +7,8 @@
 #ifndef STATE_RECORDER_H
 #define STATE_RECORDER_H
 
-#include "bus/bell.h"
-#include "bus/ring.h"
+#include "base/bell.h"
+#include "base/ring.h"
 #include "state/store.h"
 
 #define COMMITS 16u                /* under way; a power of two */

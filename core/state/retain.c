@@ -7,6 +7,7 @@
  * crash or a power failure leaves the tape without a hole: at worst a lock file without a segment, which the next
  * writer clears away.
  */
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/os.h"
@@ -204,14 +205,17 @@ static int32_t give_up_segment(struct store *s, struct tw_err *err)
 	pthread_mutex_unlock(&s->mutex);
 	if (!g)
 		goto out;
+	CRASH_POINT("retain.unlinked");
 	log_debug("store", "%s is given up: it ended at event %" PRIu64, g->file.name, g->end.last);
 	file_free(&g->file);
 	free(g);
 	if (os->unlink(lock) < 0 && errno != ENOENT)
 		log_warn("store", "cannot remove %s: %s", lock, strerror(errno));
 	rc = sync_folder(s, err);
-	if (rc == TW_OK)
+	if (rc == TW_OK) {
+		CRASH_POINT("retain.synced");
 		rc = TW_AGAIN;
+	}
 out:
 	free(lock);
 	return rc;
@@ -367,6 +371,7 @@ static void sweep(struct store *s)
 			continue;
 		if (os->unlink(path) < 0 && errno != ENOENT)
 			log_warn("store", "cannot remove %s: %s", path, strerror(errno));
+		CRASH_POINT("retain.swept");
 		free(path);
 	}
 	if (d)

@@ -3,6 +3,7 @@
  * Retention of the alert log: its oldest blocks go in one transaction, with the number of the first record that is
  * kept.
  */
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/os.h"
 #include "state/store_impl.h"
@@ -126,8 +127,10 @@ static int32_t give_up_alerts(struct store *s, const struct retention *r, uint64
 		if (rc == 0)
 			rc = state_head_put(f, txn, &h);
 		if (rc == 0) {
+			CRASH_POINT("retain.alerts_before_commit");
 			rc = mdb_txn_commit(txn);
 			txn = NULL;
+			CRASH_POINT("retain.alerts_after_commit");
 		}
 		ret = rc ? file_fail(f, rc, 0, "dropping old alerts", err) : TW_AGAIN;
 	}

@@ -332,6 +332,20 @@ static int32_t open_read(struct store *s, struct tw_err *err)
 	return rc == TW_AGAIN ? TW_OK : rc;
 }
 
+/* For tests of what happens at the end of a map: TW_MAP=SEGMENT:STATE in KiB, 0 as usual. */
+static void small_maps(struct store *s)
+{
+	const char *set = secure_getenv("TW_MAP");
+	uint64_t segment, state;
+
+	if (!set || sscanf(set, "%7" SCNu64 ":%7" SCNu64, &segment, &state) != 2)
+		return;
+	if (segment)
+		s->map_segment = segment << 10;
+	if (state)
+		s->map_state = state << 10;
+}
+
 int32_t store_open_as(struct store **ret, const char *dir, enum store_mode mode, const struct store_options *opt,
 		      bool trusted, struct tw_err *err)
 {
@@ -353,6 +367,7 @@ int32_t store_open_as(struct store **ret, const char *dir, enum store_mode mode,
 		s->opt.segment_size = SEGMENT_SIZE;
 	s->map_segment = s->opt.segment_size > MAP_SEGMENT / 4 ? 4 * s->opt.segment_size : MAP_SEGMENT;
 	s->map_state = MAP_STATE;
+	small_maps(s);
 	pthread_mutex_init(&s->mutex, NULL);
 	pthread_rwlock_init(&s->map_lock, NULL);
 	s->dir = strdup(dir);

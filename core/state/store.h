@@ -208,7 +208,7 @@ uint32_t store_segments(struct store *, struct segment_info *, uint32_t max);
  * one down. TW_OK, or STORE_E_DAMAGED with the first fault. [control], before threads start */
 int32_t store_verify(const char *dir, struct buf *ret_report, struct tw_err *);
 /* The same in a few ms, without the logs' bulk: heads, names, positions, cursors and the last blocks. For the start of a
- * run; TW_OK when there is no store yet. [control], before threads start */
+ * run, where there is one. [control], before threads start */
 int32_t store_check_quick(const char *dir, struct tw_err *);
 
 #endif

@@ -205,9 +205,13 @@ static int32_t commit(struct store *s, const struct tape_commit *c, uint64_t byt
 		rc = segment_head_put(f, txn, &h);
 	if (rc == 0 && bad == TW_OK) {
 		CRASH_POINT("tape.before_commit");
+		if (c->n_dead)
+			CRASH_POINT("dead.before_commit");
 		rc = mdb_txn_commit(txn);
 		txn = NULL;
 		CRASH_POINT("tape.after_commit");
+		if (c->n_dead)
+			CRASH_POINT("dead.after_commit");
 	}
 	if (txn)
 		mdb_txn_abort(txn);

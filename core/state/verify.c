@@ -271,5 +271,5 @@ int32_t store_check_quick(const char *dir, struct tw_err *err)
 {
 	struct job job = { dir, false };
 
-	return store_exists(dir) ? child_run(check_all, &job, NULL, err) : TW_OK;
+	return child_run(check_all, &job, NULL, err);
 }

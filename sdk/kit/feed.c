@@ -3,8 +3,8 @@
  * Time and events of a test.
  */
 #include "base/err.h"
-#include "cli/cli.h"
-#include "cli/tape_line.h"
+#include "config/config.h"
+#include "event/tape_line.h"
 #include "impl.h"
 #include <math.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ void tw_start(struct tw_test *t, const char *time)
 		return;
 	if (t->events.n)
 		test_over(t, "tw_start() comes before the first event");
-	else if (cli_time(time, 0, &at) < 0)
+	else if (parse_time(time, 0, &at) < 0)
 		test_over(t, "tw_start(\"%s\"): expected a time such as 2026-01-05T09:30:00Z", time);
 	else
 		t->start = t->now = at;

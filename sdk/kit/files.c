@@ -2,7 +2,7 @@
  *
  * The folder of a test program, and texts that live as long as it does.
  */
-#include "cli/scratch.h"
+#include "base/scratch.h"
 #include "impl.h"
 #include <stdarg.h>
 #include <stdio.h>

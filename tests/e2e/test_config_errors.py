@@ -200,3 +200,15 @@ def test_a_correct_configuration_passes_check_and_leaves_nothing(pipeline):
     assert (done.returncode, done.stderr) == (0, "")
     assert "check: no mistakes in 1 file; nothing was started" in done.stdout
     assert nothing_started(pipeline)
+
+
+@pytest.mark.parametrize("option", [{"path": "${env:NOWHERE_SET}"}, {"path": ["a.csv", "${env:NOWHERE_SET}"]}])
+def test_what_has_no_value_is_not_shown_to_the_plugin(pipeline, option):
+    """Its check() may count on every option; it crashed the process."""
+    path = option["path"]
+    config = {"sources": {"a": {"plugin": "csv", **option}},
+              "sinks": {"lines": {"plugin": "jsonl", "inputs": ["*"], "path": path if isinstance(path, str) else "x"}}}
+    pipeline.configure(config)
+    done = kit.tapewatch("check", "-c", "c.yaml", cwd=pipeline.folder)
+    assert done.returncode == 2, done
+    assert "NOWHERE_SET" in done.stdout + done.stderr

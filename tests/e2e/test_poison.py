@@ -226,9 +226,15 @@ def run_until_death(pipeline, conf):
     """One run with reloads in its course: whether it died."""
     process = pipeline.start(env=ENV)
     generation = -1
-    while kit.wait_for(lambda: (rk.outcome(pipeline) or (0, 0, 0, 0))[3] == process.pid and
-                       rk.outcome(pipeline)[0] > generation, process):
-        generation = rk.outcome(pipeline)[0]
+
+    def answered():
+        nonlocal generation
+        found = rk.outcome(pipeline)  # its file goes when the run ends
+        new = found is not None and found[3] == process.pid and found[0] > generation
+        generation = found[0] if new else generation
+        return new
+
+    while kit.wait_for(answered, process):
         process.send_signal(signal.SIGHUP)
     code = process.wait(timeout=60)
     assert code in (0, -signal.SIGSEGV), pipeline.log()

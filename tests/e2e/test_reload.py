@@ -322,6 +322,30 @@ def test_a_stop_during_a_reload_ends_the_run_in_order(pipeline):
     assert pipeline.digest() == digest
 
 
+def threads(pid):
+    names = set()
+    for path in pathlib.Path(f"/proc/{pid}/task").glob("*/comm"):
+        try:
+            names.add(path.read_text().strip())
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return names
+
+
+def test_a_reload_at_the_very_end_does_not_keep_the_run_from_ending(pipeline):
+    """Everything is judged and delivered, the other threads are gone, and the source is not yet closed."""
+    need("late_source")
+    conf = config()
+    conf["sources"] = {"series": {"plugin": "late_source", "until": "closed"}}
+    process = started(pipeline, conf)
+    assert kit.wait_for(lambda: threads(process.pid) == {"tapewatch", "series"}, process), pipeline.log()
+    process.send_signal(signal.SIGHUP)
+    assert kit.wait_for(lambda: outcome(pipeline)[0] > 0, process), pipeline.log()
+    pipeline.write("closed", "")
+    assert process.wait(timeout=60) == 0, pipeline.log()
+    assert pipeline.info()["events"] == 100
+
+
 def test_without_a_tape_there_is_no_reload(pipeline):
     series(pipeline, N)
     process = started(pipeline, config(), "--no-tape")

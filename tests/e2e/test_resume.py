@@ -14,6 +14,7 @@ import pytest
 import kit
 
 ROWS = 100000
+ATTEMPTS = 20  # until a signal comes at the moment that is wanted
 HOST = {"checkpoint": "100ms", "segment_size": "1MiB"}
 DETECTORS = {
     "z": {"plugin": "zscore", "inputs": ["*"], "window": 50, "threshold": 4, "cooldown": "20 events"},
@@ -124,26 +125,32 @@ def world(request, tmp_path_factory):
 
 
 def test_sigterm_in_the_middle_then_run_again(world):
-    p = world.begin()
-    assert world.interrupt(signal.SIGTERM, world.bytes * 0.1) == 0
-    seen = p.info()["events"]
-    if not (0 < seen < world.events):
-        pytest.skip("the signal came too late to show anything")
+    for _ in range(ATTEMPTS):
+        p = world.begin()
+        end = world.interrupt(signal.SIGTERM, world.bytes * 0.1)
+        assert end in (None, 0)
+        if end == 0 and 0 < p.info()["events"] < world.events:
+            break
+    else:
+        pytest.fail("no signal came in the middle")
     assert "stopping" in p.log()
     p.run()
     world.check()
 
 
 def test_killed_again_and_again_then_run_again(world):
-    p = world.begin()
     rng = random.Random(4711)
-    killed = middle = 0
-    for at in sorted(rng.random() for _ in range(7)):
-        if world.interrupt(signal.SIGKILL, world.bytes * at) == -signal.SIGKILL:
-            killed += 1
-            middle += 0 < p.info()["events"] < world.events
-    if not (killed >= 4 and middle >= 2):
-        pytest.skip("too few kills came in the middle to show anything")
+    for _ in range(ATTEMPTS):
+        p = world.begin()
+        killed = middle = 0
+        for at in sorted(rng.random() for _ in range(7)):
+            if world.interrupt(signal.SIGKILL, world.bytes * at) == -signal.SIGKILL:
+                killed += 1
+                middle += 0 < p.info()["events"] < world.events
+        if killed >= 4 and middle >= 2:
+            break
+    else:
+        pytest.fail("too few kills came in the middle")
     p.run()
     world.check()
     # the sink may have had a line twice, but none is missing and the first ones stand in order

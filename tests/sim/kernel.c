@@ -46,7 +46,7 @@ void kernel_install(void)
 
 /* ---- crash points: in the place of core/base/crash.c ---- */
 
-#define MAX_POINTS 64u
+#define MAX_POINTS 128u
 
 _Atomic bool crash_watched = true;
 

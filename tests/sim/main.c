@@ -74,7 +74,8 @@ static void summary(const struct tally *t, uint64_t first, double seconds, bool 
 	       t->compared, t->states);
 	printf("  %" PRIu64 " records accepted by sinks, %" PRIu64 " of them again, %" PRIu64 " refused\n",
 	       t->delivered, t->repeated, t->refused);
-	printf("  %" PRIu64 " errors of sources, %" PRIu64 " of sinks\n", t->source_errors, t->sink_errors);
+	printf("  %" PRIu64 " errors of sources, %" PRIu64 " of sinks, %" PRIu64 " allocations refused\n",
+	       t->source_errors, t->sink_errors, t->starved);
 	kernel_points_print();
 	printf("%s violations\n", good ? "0" : "1 or more");
 }

@@ -116,7 +116,9 @@ void item_bytes(const struct plan_source *s, uint32_t index, struct buf *out)
 {
 	struct capture c = { .w = { .struct_size = sizeof c.w, .put = capture_put }, .out = out };
 
+	calm_begin();
 	(void)offer_event(&s->items[index], index, &c.w);
+	calm_end();
 }
 
 /* ---- sources ---- */

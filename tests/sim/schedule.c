@@ -56,6 +56,8 @@ static void run_actor(struct host *h, struct actor *a)
 	a->seen = bell_read(a->bell);
 	a->asleep = false;
 	a->busy = true;
+	if (sim->trouble && sim->crashes_left && rng_chance(&sim->rng, sim->faults.memory))
+		sim->memory_fuse = rng_between(&sim->rng, 1, 8);
 	a->result = take_step(a);
 	a->busy = false;
 	sim->step++;

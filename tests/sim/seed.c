@@ -34,6 +34,7 @@ static void draw_faults(struct world *w)
 	f->sink_again = some(r, 0.5, 0.3);
 	f->clock_jump = some(r, 0.2, 0.02);
 	f->spurious = some(r, 0.5, 0.1);
+	f->memory = some(r, 0.4, 0.02);
 	f->meanwhile = some(r, 0.7, 0.7);
 	for (uint32_t i = 0; i < 5; i++)
 		f->slow[i] = rng_chance(r, 0.3) ? 60 + rng_below(r, 39) : 0;
@@ -97,6 +98,9 @@ static bool live(const struct start *s)
 		ended = !sim->dead && !h->failed;
 	if (ended && sim->quiet && s->mode == MODE_RUN && !sim->lives++)
 		expect_books(h);
+	sim->memory_fuse = 0;
+	if (sim->starved && sim->crashes_left)
+		sim->crashes_left--;
 	if (!ended)
 		sim->dead = true; /* what closes now, closes because the process is gone */
 	host_free(h);
@@ -122,7 +126,7 @@ static void boot(void)
 {
 	struct rng *r = &sim->rng;
 
-	sim->dead = false;
+	sim->dead = sim->starved = false;
 	sim->now += (int64_t)rng_below(r, 3000) * MS;
 	if (rng_chance(r, 0.2))
 		sim->boot = sim->now; /* the monotonic clock begins anew */
@@ -147,7 +151,8 @@ static void run_to_the_end(void)
 		}
 		say("start %u: batch %u, %u workers%s", n + 1, s.batch, s.workers, s.rebuild ? ", rebuild" : "");
 		sim->tally->starts++;
-		complete = live(&s) && expect_complete(sim->disk);
+		/* without memory it may have ended well, but for its last checkpoint */
+		complete = live(&s) && !sim->starved && expect_complete(sim->disk);
 		if (complete && rng_chance(&sim->rng, 0.2)) /* and once more, with nothing left to do */
 			complete = false;
 		if (!sim->violated && !complete)

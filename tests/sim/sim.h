@@ -18,6 +18,7 @@
  *   disk.c      what is on the disk
  *   sim_store.c core/state/store.h over that disk, with its faults
  *   kernel.c    clock, randomness, crash points
+ *   memory.c    allocations that fail
  *   host.c      the host, put together as core/run/run.c does it
  *   schedule.c  who takes the next step
  *   expect.c    what the sources' side must look like: the merge, dead letters, sinks
@@ -133,6 +134,7 @@ struct faults {
 	double source_io, sink_io, sink_again;
 	double clock_jump, spurious;
 	double meanwhile;         /* the others go on during a commit */
+	double memory;            /* for each step: one of the next allocations fails */
 	uint32_t slow[5];         /* percent of the turns that pumps, pipeline, recorder, sinks, workers let pass */
 };
 
@@ -162,7 +164,7 @@ struct downstream {
 struct tally {
 	uint64_t seeds, steps, starts, crashes, crashes_step, crashes_commit, crashes_point, crashes_start, crashes_fatal;
 	uint64_t stops, commits, full, events, dead, skipped, alerts, scores, compared, delivered, refused, repeated, states;
-	uint64_t source_errors, sink_errors, clock_events, segments;
+	uint64_t source_errors, sink_errors, clock_events, segments, starved;
 };
 
 struct world {
@@ -181,6 +183,8 @@ struct world {
 	int64_t wall_off, boot;
 	int64_t full_until;
 	uint32_t fuse;  /* die after so many more steps; 0: not set */
+	uint32_t memory_fuse; /* the allocation that fails is so many from here; 0: none */
+	bool starved;         /* this life of the host has met that */
 	uint32_t crashes_left, stops_left;
 	struct disk *disk; /* "main" */
 	struct disk *other; /* "other": of the runs to compare with */
@@ -198,6 +202,10 @@ extern bool verbose;
 void violate(const char *fmt, ...) TW_PRINTF(1, 2);
 void say(const char *fmt, ...) TW_PRINTF(1, 2); /* with --verbose */
 void die_now(uint64_t *counter, const char *where);
+
+/* Around what the simulator allocates on behalf of the host: that never fails. */
+void calm_begin(void);
+void calm_end(void);
 
 void kernel_install(void);
 int64_t sim_wall(void);

@@ -224,6 +224,7 @@ int32_t store_commit_tape(struct store *s, const struct tape_commit *c, struct t
 	struct fate f = draw_fate(s, e);
 	struct disk *d = s->disk;
 
+	calm_begin();
 	if (f.apply) {
 		if (d->segment_bytes >= d->segment_size) {
 			d->segments++;
@@ -245,6 +246,7 @@ int32_t store_commit_tape(struct store *s, const struct tape_commit *c, struct t
 			d->segment_bytes += b->len;
 		}
 	}
+	calm_end();
 	return end_commit(s, &f, "tape commit");
 }
 
@@ -293,6 +295,7 @@ int32_t store_commit_alerts(struct store *s, const struct alert_commit *c, struc
 	struct fate f = draw_fate(s, e);
 	struct disk *d = s->disk;
 
+	calm_begin();
 	if (f.apply) {
 		check_alerts(d, c);
 		for (uint32_t i = 0; i < c->n_blocks; i++)
@@ -310,6 +313,7 @@ int32_t store_commit_alerts(struct store *s, const struct alert_commit *c, struc
 			k->record = c->cursors[i].record;
 		}
 	}
+	calm_end();
 	return end_commit(s, &f, "alert commit");
 }
 
@@ -331,6 +335,7 @@ int32_t store_commit_checkpoint(struct store *s, const struct checkpoint *c, str
 	struct fate f = draw_fate(s, e);
 	struct disk *d = s->disk;
 
+	calm_begin();
 	if (f.apply) {
 		if (d->has_checkpoint && c->seq < d->checkpoint_seq)
 			violate("a checkpoint as of %" PRIu64 " follows one as of %" PRIu64, c->seq, d->checkpoint_seq);
@@ -342,6 +347,7 @@ int32_t store_commit_checkpoint(struct store *s, const struct checkpoint *c, str
 		d->checkpoint_seq = c->seq;
 		strncpy(d->note, c->note, sizeof d->note - 1);
 	}
+	calm_end();
 	return end_commit(s, &f, "checkpoint");
 }
 
@@ -407,7 +413,9 @@ struct log_reader {
 int32_t log_reader_open(struct log_reader **ret, struct store *s, enum log_kind kind, uint64_t from, struct tw_err *e)
 {
 	(void)e;
+	calm_begin();
 	*ret = must(calloc(1, sizeof **ret));
+	calm_end();
 	**ret = (struct log_reader){ .store = s, .kind = kind, .next = from ? from : 1 };
 	return TW_OK;
 }
@@ -432,8 +440,10 @@ int32_t log_reader_next(struct log_reader *r, struct block *ret, struct tw_err *
 	}
 	/* A copy of its own: whoever keeps bytes over the next call reads garbage, and the sanitizer sees it. */
 	buf_free(&r->copy);
+	calm_begin();
 	if (buf_add(&r->copy, b.bytes, b.len) != 0)
 		must(NULL);
+	calm_end();
 	b.bytes = r->copy.data;
 	r->next = b.first + b.count;
 	*ret = b;

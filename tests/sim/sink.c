@@ -20,7 +20,9 @@ static void add_row(struct row **rows, uint32_t *n, uint32_t *cap, struct row ro
 {
 	if (*n == *cap) {
 		*cap = *cap ? *cap * 2 : 64;
+		calm_begin();
 		*rows = must(realloc(*rows, *cap * sizeof **rows));
+		calm_end();
 	}
 	(*rows)[(*n)++] = row;
 }

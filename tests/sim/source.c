@@ -91,6 +91,8 @@ static int32_t offer(struct sim_source *s, const struct plan_source *p, struct t
 		if (n && outage())
 			return say_io(e, "the connection broke");
 		rc = item_offer(p, s->next, w);
+		if (rc != TW_OK && sim->starved)
+			return rc;
 		if (rc != TW_OK) {
 			violate("item %u of source s%d: the host answered %d", s->next, (int)s->number, rc);
 			return rc;
@@ -98,12 +100,12 @@ static int32_t offer(struct sim_source *s, const struct plan_source *p, struct t
 		s->next++;
 		if (s->next > up->reached)
 			up->reached = s->next;
-		if (style && rng_chance(&sim->rng, style == 1 ? 1 : 0.2) && mark(s, w) != TW_OK)
+		if (style && rng_chance(&sim->rng, style == 1 ? 1 : 0.2) && mark(s, w) != TW_OK && !sim->starved)
 			violate("source s%d cannot mark", (int)s->number);
 	}
 	if (outage())
 		return say_io(e, "the connection broke");
-	if ((s->next > from ? style != 2 : rng_chance(&sim->rng, 0.05)) && mark(s, w) != TW_OK)
+	if ((s->next > from ? style != 2 : rng_chance(&sim->rng, 0.05)) && mark(s, w) != TW_OK && !sim->starved)
 		violate("source s%d cannot mark", (int)s->number);
 	if (p->finite)
 		return s->next < p->n ? TW_OK : TW_DONE;

@@ -16,6 +16,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -136,6 +137,7 @@ __attribute__((constructor)) static void begin(void)
 	const char *fault = getenv("TW_FAULT"), *folder = getenv("TW_FAULT_ROOT"), *path = getenv("TW_FAULT_LOG");
 
 	find_real();
+	(void)backtrace(&(void *){ NULL }, 1); /* loads what it needs, now that it may allocate */
 	if (folder)
 		root_len = (size_t)snprintf(root, sizeof root, "%s/", folder);
 	if (fault && *fault)
@@ -449,10 +451,29 @@ SEEN int mkdir(const char *path, mode_t mode)
 
 /* ---- memory ---- */
 
+/* Who asked, so that a death of a library that does not look at the answer can be told from one of ours. */
+static void name_caller(void)
+{
+	const char *parts[] = { "fault_preload: an allocation of ", "?", " fails\n" };
+	void *frames[12];
+	Dl_info info;
+	int n = backtrace(frames, 12);
+
+	for (int i = 3; i < n; i++) /* the first are here; the C library asks on behalf of others */
+		if (dladdr(frames[i], &info) && info.dli_fname && !strstr(info.dli_fname, "/libc.so")) {
+			parts[1] = info.dli_fname;
+			break;
+		}
+	for (int i = 0; i < 3; i++)
+		if (real_write(STDERR_FILENO, parts[i], strlen(parts[i])) < 0)
+			return;
+}
+
 static bool refused(void)
 {
 	if (fate(CALL_ALLOC) <= 0)
 		return false;
+	name_caller();
 	errno = ENOMEM;
 	return true;
 }

@@ -124,7 +124,7 @@ class Case:
         return [str(self.t.bin), "run", *self.world.config_args(), "-d", str(self.store), "-q", *map(str, args)]
 
     def environment(self, extra=None):
-        return {**self.world.env, "TORTURE_OUT": str(self.out), **(extra or {})}
+        return {**self.world.env, "TORTURE_OUT": str(self.out), "TORTURE_HOARD": str(self.folder / "hoard"), **(extra or {})}
 
     def remember(self, args, extra, what=""):
         words = "".join(f"{k}={shlex.quote(str(v))} " for k, v in (extra or {}).items())
@@ -152,20 +152,38 @@ class Case:
             err = f.read().decode(errors="replace")
         return Result(p.returncode, err, time.monotonic() - began)
 
-    def run(self, *args, env=None, after=None, how=signal.SIGKILL, limit=RUN_LIMIT, mortal=None):
-        """Run to the end, or until `after` seconds, when it gets the signal `how`. mortal: text of a death that is fine."""
+    def renew(self):
+        """Its folder is empty again."""
+
+    rebuilds = True  # --rebuild may be among the options: the tape is whole
+    mortal = ()  # texts of deaths that are fine in every run of this case
+
+    def attend(self, p, until):
+        """While it runs, until that moment or (None) its end."""
+        if until is not None:
+            try:
+                p.wait(max(0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                pass
+
+    def run(self, *args, env=None, after=None, how=signal.SIGKILL, limit=RUN_LIMIT, mortal=()):
+        """Run to the end, or until `after` seconds, when it gets the signal `how`. mortal: texts of deaths that are fine."""
         at = self.log.stat().st_size if self.log.exists() else 0
         began = time.monotonic()
         p = self.start(*args, env=env)
         what = ""
-        if after is not None:
-            time.sleep(after)
-            if p.poll() is None:
-                p.send_signal(how)
-                what = f" & sleep {after:.4f}; kill -{signal.Signals(how).name[3:]} $!; wait $!"
+        try:
+            self.attend(p, began + after if after is not None else None)
+        except Violation:
+            p.kill()
+            p.wait()
+            raise
+        if after is not None and p.poll() is None:
+            p.send_signal(how)
+            what = f" & sleep {after:.4f}; kill -{signal.Signals(how).name[3:]} $!; wait $!"
         result = self.finish(p, began, at, limit)
         self.remember(args, env, what + f"  # exit {result.code}")
-        if result.died and not (mortal and mortal in result.err):
+        if result.died and not any(text in result.err for text in mortal or self.mortal):
             raise Violation(f"the process died of signal {-result.code} ({signal.Signals(-result.code).name}): "
                             f"{result.err[-300:]}")
         return result
@@ -192,11 +210,15 @@ class Case:
     def info(self):
         return json.loads(self.look("tape", "info", "--json", self.store))
 
+    def dead(self):
+        return [json.loads(line) for line in self.look("tape", "cat", "--json", "--dead", self.store).splitlines()]
+
     def replay(self, *args):
         """The digest of judging the tape again. Its sink must write, once each, the lines that the run's sink has."""
         again = self.folder / "replay.jsonl"
         again.unlink(missing_ok=True)
-        text = self.look("replay", self.store, *self.world.config_args(), "-q", *args, env={"TORTURE_OUT": again})
+        text = self.look("replay", self.store, *self.world.config_args(), "-q", *args,
+                         env={"TORTURE_OUT": again, "TORTURE_HOARD": self.folder / "replay.hoard"})
         if sorted(again.read_bytes().splitlines()) != sorted(self.delivered().values()):
             raise Violation("the jsonl sink of a replay wrote other lines than that of the run")
         return text.splitlines()[-1]
@@ -275,6 +297,17 @@ class Case:
             raise Violation(f"{len(missing)} alerts of the log never reached the jsonl sink, the first is {missing[0]}")
         if len(lines) != len(ids):
             raise Violation(f"the jsonl sink has {len(lines)} alerts, the log {len(ids)}")
+        self.check_hoard(ids)
+
+    def check_hoard(self, ids):
+        """The sink that writes when it is flushed, where there is one."""
+        hoard, ids = self.folder / "hoard", set(ids)
+        if not hoard.exists():
+            return
+        hoarded = set(hoard.read_text().split())
+        if hoarded != ids:
+            self.t.tally.add("lost", len(ids - hoarded))
+            raise Violation(f"the sink that writes when it is flushed misses {len(ids - hoarded)} alerts of {len(ids)}")
 
     def drop(self):
         shutil.rmtree(self.folder, ignore_errors=True)

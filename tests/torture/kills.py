@@ -19,7 +19,7 @@ class Budget:
         """The number of the next chain and of its kills; None when all are taken."""
         with self.lock:
             number, self.number = self.number, self.number + 1
-            n = min(torture.rng("length", number).randint(4, 20), self.left)
+            n = min(torture.rng("length", number).randint(3, 8 if torture.quick else 20), self.left)
             self.left -= n
             return (number, n) if n else None
 
@@ -36,14 +36,14 @@ def moment(rng, seconds):
     return rng.uniform(0, seconds * (0.4 if kind < 0.85 else 1.1))
 
 
-def options(torture, rng):
+def options(torture, rng, world):
     """What may change between two runs on the same store without changing a result."""
     args = []
     if torture.workers:
         args += ["--workers", rng.choice(torture.workers)]
     if rng.random() < 0.5:
         args += ["--batch", rng.choice((1, 7, 64, 256))]
-    if rng.random() < 0.1:
+    if rng.random() < 0.1 and world.kind.rebuilds:
         args += ["--rebuild"]
     return args
 
@@ -57,7 +57,7 @@ def chain(torture, world, number, kills):
         nonlocal done
         while done < kills:
             how = signal.SIGTERM if rng.random() < 0.15 else signal.SIGKILL
-            result = case.run(*options(torture, rng), after=moment(rng, world.seconds), how=how)
+            result = case.run(*options(torture, rng, world), after=moment(rng, world.seconds), how=how)
             if result.code == -signal.SIGKILL:
                 torture.tally.add("kills")
                 done += 1
@@ -65,19 +65,25 @@ def chain(torture, world, number, kills):
                 torture.tally.add("terminations")
             elif result.code == 0:
                 break  # at its end
+            elif result.died and case.mortal:
+                torture.tally.add("deaths by poison")
             else:
                 raise Violation(f"a run that was to be killed ended with exit code {result.code}: {result.err[-400:]}")
-        case.complete(*options(torture, rng))
+        case.complete(*options(torture, rng, world))
         case.check()
+        if world.kind.rebuilds and number % 2:
+            case.complete("--rebuild")
+            case.check(replay=False)
+            torture.tally.add("rebuilds")
         torture.tally.add("stores killed")
 
-    guarded(torture, "kills", Case(torture, world, "kills"), work)
+    guarded(torture, "kills", world.case("kills"), work)
     return done
 
 
 def chains(torture, worlds, budget):
     """Of one thread: stores, until nothing is left of the budget or a good part of it has gone wrong."""
-    names = ("ticks", "merge", "demo")
+    names = ("keys", "merge", "demo", "ticks", "poison", "keys", "reloaded", "kept", "merge", "picky")
     while len(torture.violations) < 20:
         plan = budget.take(torture)
         if not plan:
@@ -102,11 +108,11 @@ def check_counting(torture, case):
 
 def live(torture, number):
     """A live source: there is no undisturbed run, so what was recorded is the truth, and a replay must say the same."""
-    rng = torture.rng("live", number)
+    rng, world = torture.rng("live", number), Live(torture)
 
     def work(case):
         for _ in range(3):
-            result = case.run(*options(torture, rng), after=rng.uniform(0.05, 0.5))
+            result = case.run(*options(torture, rng, world), after=rng.uniform(0.05, 0.5))
             if result.code == -signal.SIGKILL:
                 torture.tally.add("kills")
         result = case.run(after=0.6, how=signal.SIGTERM)
@@ -115,7 +121,7 @@ def live(torture, number):
         check_counting(torture, case)
         case.check(same=False)
 
-    guarded(torture, "live", Case(torture, Live(torture), "live"), work)
+    guarded(torture, "live", world.case("live"), work)
 
 
 def run(torture, worlds, kills):

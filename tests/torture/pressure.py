@@ -104,6 +104,29 @@ def full_file(torture, world, kilobytes):
     guarded(torture, "full disk", Case(torture, world, "file-limit"), work)
 
 
+def full_map(torture, world, segment, state):
+    """Maps of so many KiB: a segment goes on in the next one, a state waits, and the next run has a larger map."""
+    def work(case):
+        if state:
+            p = case.start(env={"TW_MAP": f"{segment}:{state}"})
+            try:
+                if not wait_for(p, case.log, WAITS, 60):
+                    raise Violation(f"a map of {state} KiB was not full")
+            finally:
+                p.kill()
+                p.wait()
+            case.remember((), {"TW_MAP": f"{segment}:{state}"}, " & # killed when the map was full")
+        else:
+            case.complete(env={"TW_MAP": f"{segment}:{state}"})
+            if not any(s["bytes"] < 1 << 20 for s in case.info()["segments"][:-1]):
+                raise Violation(f"with maps of {segment} KiB every segment is as large as without")
+        torture.tally.add("full maps")
+        case.complete()
+        case.check()
+
+    guarded(torture, "full map", Case(torture, world, "map"), work)
+
+
 def is_stopped(pid):
     """It may have come to its end just before the signal."""
     for _ in range(200):
@@ -258,6 +281,8 @@ def run(torture, worlds, why_not):
             full_disk(torture, worlds["short"], megabytes)
     for kilobytes in (1100,) if quick else (600, 1100, 1300, 2000):
         full_file(torture, worlds["short"], kilobytes)
+    for segment, state in ((1024, 0), (0, 320)) if quick else ((900, 0), (1024, 0), (0, 192), (0, 320), (1024, 384)):
+        full_map(torture, worlds["short"], segment, state)
     for i in range(2 if quick else 12):
         stopped(torture, worlds[("ticks", "demo")[i % 2]], i, 1.0 if quick else torture.rng("stop", "s", i).uniform(1, 6))
     for i in range(2 if quick else 20):

@@ -28,7 +28,7 @@ from harness import ROOT, Torture, Violation
 
 SECTIONS = ("kills", "points", "faults", "images", "power", "damage", "pressure")
 
-SECTION_OF = {"live": "kills", "crash points": "points", "memory": "faults", "power loss": "power", "full disk": "pressure",
+SECTION_OF = {"live": "kills", "crash points": "points", "memory": "faults", "power loss": "power", "full disk": "pressure", "full map": "pressure",
               "stop": "pressure", "clock": "pressure", "overload": "pressure"}
 
 
@@ -60,15 +60,16 @@ def summary(torture, args, seconds):
     n, points_all = torture.tally.counts, len(torture.points)
     reached = sum(1 for p in torture.points if torture.tally.reached[p])
     rows = [
-        ("random kills", f"{n['kills']} kill -9, {n['terminations']} SIGTERM, on {n['stores killed']} stores"),
+        ("random kills", f"{n['kills']} kill -9, {n['terminations']} SIGTERM, on {n['stores killed']} stores, "
+                         f"{n['rebuilds']} of them rebuilt"),
         ("workers", ", ".join(map(str, torture.workers)) if torture.workers else "1 (this binary has no --workers)"),
         ("crash points", f"{reached} of {points_all} reached; {n['crashes']} crashes, {n['crashes in recovery']} attempts during "
                          "a recovery"),
         ("power losses", f"{n['power losses']} (ext4 shut down), {n['images']} torn images, {n['images resumed']} of them run on"),
         ("failing calls", f"{n['faults']} writes and syncs, {n['faults refused']} of them ended the run with exit code 4"),
-        ("failing allocations", f"{n['allocations refused']}"),
+        ("failing allocations", f"{n['allocations refused']}, {n['deaths in libraries']} of them ended inside libev or libfyaml"),
         ("damaged stores", f"{n['damages']}, {n['damages refused']} of them refused by run"),
-        ("pressure", f"{n['full disks']} full disks, {n['stops']} stops, {n['second instances refused']} second instances "
+        ("pressure", f"{n['full disks']} full disks, {n['full maps']} full maps, {n['stops']} stops, {n['second instances refused']} second instances "
                      f"refused, {n['clocks that jump']} clocks that jump, {n['overloaded seconds']} s of overload"),
         ("events", f"{n['events']:,} compared, {n['events replayed']:,} of them replayed"),
         ("alerts", f"{n['alerts compared']:,} compared"),

@@ -4,6 +4,8 @@
 Real ticks when they are there (TAPEWATCH_DATA), else the same shape made from a seed; several files merged by time with
 rows that must become dead letters; and the demo. Every one has a `chain`, whose every alert depends on every event before.
 """
+import collections
+import json
 import os
 import pathlib
 import random
@@ -11,6 +13,7 @@ import shutil
 import subprocess
 
 from harness import ROOT, Case, Violation
+from special import Kept, Picky, Poisoned, Reloaded, TakenOver, without_tape
 
 HOST = "host: {checkpoint: 100ms, segment_size: 1MiB}\n"
 SINK = "sinks:\n  lines: {plugin: jsonl, inputs: [\"*\"], path: \"${env:TORTURE_OUT}\"}\n"
@@ -47,6 +50,41 @@ detectors:
   rate: {plugin: rate, inputs: [a, b], window: 100ms, forget: 10m}
 """ + SINK
 
+KEPT = TICKS.replace("segment_size: 1MiB", "segment_size: 1MiB, retain_size: 1MiB, retain_alerts: 1ms") + """\
+  hoard: {plugin: hoarding_sink, inputs: ["*"], path: "${env:TORTURE_HOARD}", pause: 5ms}
+"""
+PICKY = TICKS + """\
+  picky: {plugin: picky_sink, inputs: ["*"], every: %d}
+""" % Picky.every
+VARIANT = (MERGE.replace("max_bad: 10%", "max_bad: 11%").replace("path: \"${env", "fsync: false, path: \"${env")
+           + "  more: {plugin: \"null\", inputs: [\"*\"]}\n")
+
+# Many keys, some of them forgotten, timers, stages, and a detector that fails on some events.
+KEYS = HOST + """\
+sources:
+  trades: {plugin: csv, path: <trades>, kind: trade, max_bad: 10%,
+           columns: {ts: time, symbol: symbol, account: account, price: price, size: size}}
+detectors:
+  accounts: {plugin: touchy_detector, inputs: [trades], key: account, every: 20, span: 2s, emit: true}
+  pairs: {plugin: touchy_detector, inputs: [trades], key: "account,symbol", every: 10, max_keys: 90}
+  forgetful: {plugin: touchy_detector, inputs: [trades], key: account, every: 4, span: 9s, ttl: 13s}
+  failing: {plugin: touchy_detector, inputs: [trades], key: account, every: 15, fail: 41, max_errors: 1000000}
+  behind: {plugin: touchy_detector, inputs: [accounts], key: none, every: 70}
+  chain: {plugin: slow_detector, inputs: [trades], rounds: <rounds>, every: 50, cooldown: 0s}
+""" + SINK + """\
+  hoard: {plugin: hoarding_sink, inputs: ["*"], path: "${env:TORTURE_HOARD}", pause: 15ms}
+"""
+
+POISON = HOST + """\
+sources:
+  series: {plugin: csv, path: <series>, kind: score, columns: {ts: time, value: value}}
+detectors:
+  bad: {plugin: poison_detector, inputs: [series], mark: 666.5, key: none}
+  good: {plugin: zscore, inputs: [series], fields: value, cooldown: 0s}
+  chain: {plugin: slow_detector, inputs: [series], rounds: <rounds>, every: 50, cooldown: 0s}
+""" + SINK
+MARKS = [1234, 4321, 4322]  # events that kill `bad`
+
 DEMO = HOST + """\
 detectors:
   chain: {plugin: slow_detector, inputs: [market], rounds: <rounds>, every: 100, span: 1m, cooldown: 0s}
@@ -58,17 +96,30 @@ sinks:
 class World:
     """A configuration, its rows, and what the undisturbed run made of them."""
 
+    kind = Case  # what happens to its runs
+    variants = None
+    marks = ()
+
     def __init__(self, torture, name, configs, rows=None, env=None):
-        self.name, self.configs, self.rows, self.env = name, configs, rows, env or {}
-        self.dead, self.ids, self.digest, self.seconds = None, None, None, None
-        self.measure(torture)
+        self.name, self.configs, self.rows, self.env, self.torture = name, configs, rows, env or {}, torture
+        self.dead, self.ids, self.digest, self.seconds, self.lines = None, None, None, None, None
 
     def config_args(self):
         return [word for path in self.configs for word in ("-c", str(path))]
 
+    def case(self, name):
+        return self.kind(self.torture, self, name)
+
+    def like(self, other):
+        """The same input and the same results, whatever else happens: `other` was measured."""
+        self.dead, self.ids, self.digest, self.seconds, self.lines = (other.dead, other.ids, other.digest, other.seconds,
+                                                                      other.lines)
+        self.rows = other.rows
+        return self
+
     def measure(self, torture):
         """The undisturbed run, checked against itself: twice, replayed, and resumed with --rebuild."""
-        case = Case(torture, self, "undisturbed")
+        case = Poisoned(torture, self, "undisturbed") if self.marks else Case(torture, self, "undisturbed")
         result = case.complete()
         info = case.info()
         if self.rows is None:
@@ -77,22 +128,71 @@ class World:
         self.ids = [i.split("-", 1)[1] for i in case.alerts()]
         if not self.ids:
             raise Violation(f"the undisturbed run of {self.name} has no alert; nothing could be compared")
+        self.letters = collections.Counter(d["reason"] for d in case.dead())
+        self.lines = {key.split("-", 1)[1]: without_tape(line) for key, line in case.delivered().items()}
         case.check()
         case.complete("--rebuild")
         case.check()
+        if self.marks:
+            check_survivors(case, self.rows - len(self.marks))
         case.drop()
+        return self
+
+
+def check_survivors(case, events):
+    """What tests/plugins/poison_detector.c says of all events but the marked ones."""
+    chain, shown, found = 0, 0, []
+    for seq in range(1, events + 1):
+        if seq in MARKS:
+            continue
+        chain = (chain ^ seq) * 0x9e3779b97f4a7c15 & ((1 << 64) - 1)
+        shown += 1
+        if shown % 10 == 0:
+            found.append((seq, f"chain {chain:016x} after {shown} events"))
+    said = [(a["seq"], a["reason"]) for a in map(json.loads, case.delivered().values()) if a["detector"] == "bad"]
+    if sorted(said) != found:
+        raise Violation(f"`bad` said {len(said)} things, {len(found)} were expected, or others")
 
 
 class Live:
     """Two live sources that count: only what was recorded can be compared with, but no number may be missing."""
 
+    kind = Case
+
     def __init__(self, torture):
-        self.name, self.env, self.rows = "live", {}, None
+        self.name, self.env, self.rows, self.torture = "live", {}, None, torture
         self.path = torture.work / "worlds/live.yaml"
         self.path.write_text(LIVE)
 
     def config_args(self):
         return ["-c", str(self.path)]
+
+    def case(self, name):
+        return Case(self.torture, self, name)
+
+
+def trades(path, rows):
+    """Of accounts that come and go, a price in a hundred missing."""
+    rng, ms = random.Random(5), 1767571200000
+    with open(path, "w", encoding="ascii") as out:
+        out.write("time,symbol,account,price,size\n\n")  # the empty line is no row
+        for i in range(rows):
+            ms += rng.choice((0, 1, 20, 60, 200))
+            ms += 15000 if rng.random() < 0.001 else 0
+            account = rng.randrange(6) + ms // 40000 % 30 if rng.random() < 0.5 else rng.randrange(60)
+            price = "none" if i % 100 == 50 else f"1.{rng.randrange(10 ** 5):05d}"
+            out.write(f"{ms},S{account % 7},A{account:05d},{price},1\n" + ("\n" if i % 1000 == 500 else ""))
+
+
+def poisonous(path, rows):
+    """A series in which some events are marked."""
+    rng, ms = random.Random(4), 1767571200000
+    with open(path, "w", encoding="ascii") as out:
+        out.write("time,value\n")
+        for seq in range(1, rows + 1):
+            ms += rng.randint(1, 3)
+            value = 666.5 if seq in MARKS else round(rng.gauss(0, 1) + (50 if seq % 500 == 0 else 0), 4)
+            out.write(f"{ms},{value}\n")
 
 
 def walk(path, rows, seed, symbol):
@@ -153,13 +253,22 @@ def make(torture):
         walk(late, 16000, 3, "EUR/USD")
     worlds = {}
 
-    def add(name, text, *paths, env=None, configs=(), rounds=0, **more):
+    def add(name, text, *paths, env=None, configs=(), rounds=0, kind=Case, like=None, **more):
         config = folder / f"{name}.yaml"
         for word, value in {"rounds": rounds, **more}.items():
             text = text.replace(f"<{word}>", str(value))
         config.write_text(text)
-        rows = sum(count(p) for p in paths) if paths else None
-        worlds[name] = World(torture, name, [*configs, config], rows, env)
+        rows = sum(count(p) for p in paths) if paths else None  # else what the undisturbed run makes of it, see below
+        world = worlds[name] = World(torture, name, [*configs, config], rows, env)
+        world.marks = MARKS if kind is Poisoned else ()
+        if kind is Poisoned:  # the head is no row; what is set aside is an event and a dead letter
+            world.rows += len(MARKS) - 1
+        if like:
+            world.like(worlds[like])
+        else:
+            world.measure(torture)
+        world.kind = kind
+        return world
 
     add("ticks", TICKS, euro, ticks=euro, rounds=2500)
 
@@ -179,6 +288,22 @@ def make(torture):
     tiny = folder / "tiny.csv"
     tiny.write_text("".join(euro.read_text().splitlines(keepends=True)[:14000]))
     add("tiny", TICKS, tiny, ticks=tiny, rounds=0)
+    many = folder / "trades.csv"
+    trades(many, 12000)
+    add("keys", KEYS, trades=many, rounds=3000)
+    series = folder / "series.csv"
+    poisonous(series, 6000)
+    add("poison", POISON, series, series=series, rounds=8000, kind=Poisoned)
+    add("kept", KEPT, euro, ticks=euro, rounds=2500, kind=Kept, like="ticks")
+    add("picky", PICKY, short, ticks=short, rounds=3500, kind=Picky, like="short")
+    add("taken", TICKS, euro, ticks=euro, rounds=2500, kind=TakenOver, like="ticks")
+    inputs = {"euro": euro2, "gold": gold, "late1": late1, "late2": late2}
+    again = add("reloaded", MERGE, euro2, gold, late1, late2, rounds=2000, kind=Reloaded, like="merge", **inputs)
+    again.variants = [MERGE, VARIANT]
+    for word, value in {"rounds": 2000, **inputs}.items():
+        again.variants = [text.replace(f"<{word}>", str(value)) for text in again.variants]
+    if (worlds["keys"].letters["bad_price"], worlds["keys"].rows - worlds["keys"].letters["detector_error"]) != (120, 12000):
+        raise Violation(f"the world 'keys' has 12,000 rows, 120 of them bad; the run found {worlds['keys'].letters}")
     add("demo", DEMO, env={"TAPEWATCH_DEMO_DURATION": "1h", "TAPEWATCH_DEMO_SEED": str(torture.seed % 1000 + 1)},
         configs=[ROOT / "conf.d/10-demo.yaml"], rounds=1500)
     return worlds

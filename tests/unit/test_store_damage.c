@@ -4,6 +4,7 @@
  * broken file may kill the process (LMDB follows the page numbers it finds), so each try runs in a child.
  */
 #include "test_store_damage_kit.h"
+#include <errno.h>
 
 /* A fork costs ten times as much under a sanitizer; what is tried stays the same kind of thing. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -84,9 +85,11 @@ static int ask(void)
 
 static int ask_in_child(void)
 {
-	int status;
+	int status = 0;
 	pid_t pid = fork();
 
+	if (pid < 0)
+		fail_msg("fork: %s", strerror(errno)); /* a sanitizer's address space on a machine with little memory */
 	if (pid == 0) {
 		static const int deadly[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE };
 		int fd = open("/dev/null", O_WRONLY);
@@ -96,7 +99,7 @@ static int ask_in_child(void)
 		dup2(fd, 2);
 		_exit(ask());
 	}
-	waitpid(pid, &status, 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : DETECTED;
 }
 

@@ -122,6 +122,8 @@ static int32_t sync_folder(const char *path, struct tw_err *e)
 	if (n < 0 || (size_t)n >= sizeof folder)
 		return fail(e, TW_E_CONFIG, 0, "jsonl: the path is longer than %d bytes", PATH_MAX);
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES) /* whoever lets us write here and not look made the file, too */
+		return TW_OK;
 	if (fd < 0)
 		return fail(e, TW_E_IO, errno, "jsonl: cannot open the folder %s", folder);
 	int bad = fsync(fd) < 0 ? errno : 0;
@@ -129,6 +131,20 @@ static int32_t sync_folder(const char *path, struct tw_err *e)
 	/* some file systems cannot do it and say EINVAL */
 	return bad && bad != EINVAL ? fail(e, TW_E_IO, bad, "jsonl: cannot write the folder %s to the disk", folder)
 				    : TW_OK;
+}
+
+int32_t file_sync(struct file *f, struct tw_err *e)
+{
+	if (f->regular && fsync(f->fd) < 0)
+		return fail(e, TW_E_IO, errno, "jsonl: cannot write %s to the disk", f->path);
+	/* Even if the file was here before: the process that made it may have died before it came to this. */
+	if (f->regular && !f->named) {
+		int32_t rc = sync_folder(f->path, e);
+		if (rc < 0)
+			return rc;
+		f->named = true;
+	}
+	return TW_OK;
 }
 
 int32_t file_rotate(struct file *f, int64_t keep, bool sync, struct tw_err *e)
@@ -155,7 +171,7 @@ int32_t file_rotate(struct file *f, int64_t keep, bool sync, struct tw_err *e)
 		return fail(e, TW_E_IO, errno, "jsonl: cannot remove %s", path);
 	file_close(f);
 	int32_t rc = file_open(f, path, &cut, e);
-	return rc < 0 || !sync ? rc : sync_folder(path, e);
+	return rc < 0 || !sync ? rc : file_sync(f, e);
 }
 
 int32_t file_append(struct file *f, const char *data, size_t len, size_t *taken, struct tw_err *e)
@@ -192,13 +208,6 @@ int32_t file_append(struct file *f, const char *data, size_t len, size_t *taken,
 	if (no_room(bad))
 		return fail(e, TW_AGAIN, bad, "jsonl: no room for %s", f->path);
 	return bad ? fail(e, TW_E_IO, bad, "jsonl: cannot write to %s", f->path) : TW_OK;
-}
-
-int32_t file_sync(struct file *f, struct tw_err *e)
-{
-	if (f->regular && fsync(f->fd) < 0)
-		return fail(e, TW_E_IO, errno, "jsonl: cannot write %s to the disk", f->path);
-	return TW_OK;
 }
 
 void file_close(struct file *f)

@@ -23,6 +23,7 @@ struct file {
 	const char *path; /* NULL: standard output */
 	int fd;
 	bool regular;  /* can be truncated and renamed */
+	bool named;    /* its folder was synced since it was opened, so that a power failure does not take the name away */
 	int64_t size;  /* of a regular file: up to the end of the last full line */
 	int64_t day;   /* since 1970, of the last line; -1 while it is empty */
 };
@@ -34,6 +35,7 @@ int32_t file_rotate(struct file *, int64_t keep, bool sync, struct tw_err *);
 /* Appends whole lines. *taken: bytes of full lines that are in the file; what was written beyond is taken back.
  * TW_AGAIN when there is no room. */
 int32_t file_append(struct file *, const char *data, size_t len, size_t *taken, struct tw_err *);
+/* The lines, and the first time the name of the file, too, are on the disk. */
 int32_t file_sync(struct file *, struct tw_err *);
 void file_close(struct file *);
 

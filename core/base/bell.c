@@ -4,7 +4,7 @@
  * before it asks who sleeps, the sleeper announces itself before it asks whether it has rung, so one of them sees the
  * other.
  */
-#include "bus/bell.h"
+#include "base/bell.h"
 #include <time.h>
 
 void bell_init(struct bell *b)

@@ -9,8 +9,8 @@
  * floats; integers that no signed 64 bits hold are texts of digits; infinities (which only features and details may
  * have) are {"inf":1} and {"inf":-1}; details in which a name comes twice are a list of objects of one.
  */
-#ifndef CLI_TAPE_LINE_H
-#define CLI_TAPE_LINE_H
+#ifndef EVENT_TAPE_LINE_H
+#define EVENT_TAPE_LINE_H
 
 #include "event/event.h"
 

@@ -3,8 +3,8 @@
  * How a thread sleeps until another has something for it. The sleeper reads the bell, looks for work, and only then
  * waits for the bell to have rung since. Ringing costs one atomic add while nobody sleeps.
  */
-#ifndef BUS_BELL_H
-#define BUS_BELL_H
+#ifndef BASE_BELL_H
+#define BASE_BELL_H
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -3,8 +3,8 @@
  * A bounded ring of pointers between exactly one producer and one consumer thread. Lock-free; each side keeps a copy
  * of the other's index so that the shared line is read only when the ring looks full or empty.
  */
-#ifndef BUS_RING_H
-#define BUS_RING_H
+#ifndef BASE_RING_H
+#define BASE_RING_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

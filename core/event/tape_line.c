@@ -2,7 +2,7 @@
  *
  * Writing the lines of `tape export`.
  */
-#include "cli/tape_line.h"
+#include "event/tape_line.h"
 #include "base/format.h"
 
 #include <inttypes.h>

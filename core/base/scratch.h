@@ -2,8 +2,8 @@
  *
  * A store that goes with the run, for verbs that were given no -d.
  */
-#ifndef CLI_SCRATCH_H
-#define CLI_SCRATCH_H
+#ifndef BASE_SCRATCH_H
+#define BASE_SCRATCH_H
 
 #include <stddef.h>
 

@@ -2,16 +2,16 @@
  *
  * The plan in three forms, and what it may cost in memory.
  */
+#include "run/picture.h"
 #include "bus/chunk.h"
 #include "event/event.h"
-#include "graph/graph.h"
 #include "state/recorder.h"
 #include "state/table.h"
 
 /* A key costs its slot, its place in the keyspace and the index. */
 #define KEY_COST (sizeof(struct slot) + 64u)
 
-uint64_t graph_memory(const struct graph *g)
+uint64_t picture_memory(const struct graph *g)
 {
 	uint64_t total = 8u << 20; /* the process itself */
 
@@ -41,7 +41,7 @@ static void print_inputs(const struct graph *g, const struct graph_node *n, stru
 		buf_addf(out, "%s%s", i ? ", " : "", g->nodes[n->inputs[i]].name);
 }
 
-int32_t graph_text(const struct graph *g, struct buf *out)
+int32_t picture_text(const struct graph *g, struct buf *out)
 {
 	int bad = 0;
 
@@ -69,12 +69,12 @@ int32_t graph_text(const struct graph *g, struct buf *out)
 		bad |= buf_addf(out, "\n");
 	}
 	buf_addf(out, "memory    at most ");
-	print_size(out, graph_memory(g));
+	print_size(out, picture_memory(g));
 	bad |= buf_addf(out, " when every max_keys is reached\n");
 	return bad ? TW_E_FATAL : TW_OK;
 }
 
-int32_t graph_dot(const struct graph *g, struct buf *out)
+int32_t picture_dot(const struct graph *g, struct buf *out)
 {
 	static const char *const shapes[] = { "cds", "box", "folder" };
 	int bad = 0;
@@ -90,11 +90,11 @@ int32_t graph_dot(const struct graph *g, struct buf *out)
 	return bad ? TW_E_FATAL : TW_OK;
 }
 
-int32_t graph_json(const struct graph *g, struct buf *out)
+int32_t picture_json(const struct graph *g, struct buf *out)
 {
 	int bad = 0;
 
-	buf_addf(out, "{\"digest\":\"%s\",\"memory\":%" PRIu64 ",\"nodes\":[", g->digest, graph_memory(g));
+	buf_addf(out, "{\"digest\":\"%s\",\"memory\":%" PRIu64 ",\"nodes\":[", g->digest, picture_memory(g));
 	for (uint32_t i = 0; i < g->n; i++) {
 		const struct graph_node *n = &g->nodes[i];
 		buf_addf(out, "%s{\"name\":\"%s\",\"kind\":\"%s\",\"plugin\":\"%s\",\"version\":\"%s\"", i ? "," : "",

@@ -2,7 +2,7 @@
  *
  * The nearest right word, and globs.
  */
-#include "config/config.h"
+#include "base/suggest.h"
 
 #include <string.h>
 

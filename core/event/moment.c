@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Times as people give them on the command line, and the names of severities.
+ * Moments as text.
  */
-#include "cli/cli.h"
-#include "config/config.h"
 #include "event/event.h"
 
 #include <string.h>
@@ -87,31 +85,17 @@ static bool zone_of(const char **s, int64_t *ret)
 	return true;
 }
 
-int cli_time(const char *text, int64_t now, int64_t *ret)
+int moment_parse(const char *text, int64_t *ret)
 {
 	const char *s = text;
 	int year, month, day;
-	int64_t days, clock = 0, zone = 0, back;
+	int64_t days, clock = 0, zone = 0;
 
-	if (parse_duration(text, &back) == 0) {
-		*ret = now - back;
-		return 0;
-	}
 	if (!digits(&s, 4, &year) || !skip(&s, '-') || !digits(&s, 2, &month) || !skip(&s, '-') ||
 	    !digits(&s, 2, &day) || !days_of(year, month, day, &days))
 		return -1;
 	if (*s && ((!skip(&s, 'T') && !skip(&s, ' ')) || !clock_of(&s, &clock) || !zone_of(&s, &zone) || *s))
 		return -1;
 	*ret = days * 86400 * SECOND + clock - zone;
-	return 0;
-}
-
-uint32_t cli_severity(const char *name)
-{
-	const struct field *f = field_named(kind_of(TW_ALERT), "severity", strlen("severity"));
-
-	for (uint32_t i = 1; f && i < f->n_names; i++)
-		if (strcmp(f->names[i], name) == 0)
-			return i;
 	return 0;
 }

@@ -4,9 +4,8 @@
  * gate as the events of a broker.
  */
 #include "base/err.h"
-#include "cli/cli.h"
-#include "cli/tape_line.h"
-#include "config/config.h"
+#include "base/suggest.h"
+#include "event/tape_line.h"
 
 #include <jansson.h>
 #include <msgpack.h>
@@ -29,8 +28,7 @@ static int32_t read_time(const char *name, const json_t *v, int64_t *ret, struct
 		*ret = json_integer_value(v);
 		return TW_OK;
 	}
-	/* cli_time() knows durations too, which mean nothing here. */
-	if (!s || strlen(s) < 10 || s[4] != '-' || cli_time(s, 0, ret) < 0)
+	if (!s || moment_parse(s, ret) < 0)
 		REFUSE("%s is no time: expected a text such as 2026-01-31T10:30:00Z, or ns since 1970", name);
 	return TW_OK;
 }

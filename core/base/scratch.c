@@ -2,7 +2,7 @@
  *
  * Temporary folders.
  */
-#include "cli/scratch.h"
+#include "base/scratch.h"
 #include "base/os.h"
 #include <dirent.h>
 #include <stdio.h>
