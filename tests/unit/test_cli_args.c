@@ -3,8 +3,8 @@
  * The table-driven parser of options, and the verbs' helpers: times, hostile texts, help.
  */
 #include "cli/cli.h"
-#include "config/config.h"
 #include "cli_kit.h"
+#include "config/config.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
