@@ -16,6 +16,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = os.environ.get("TAPEWATCH_BIN", str(ROOT / "build/bin/tapewatch"))
 DATA = pathlib.Path(os.environ.get("TAPEWATCH_DATA", str(ROOT / "../shared/data")))
 PATIENCE = 120  # seconds until a run that hangs counts as failed
+# A sanitizer would make an exit code of a signal.
+DEATHS_AS_THEY_ARE = {name: os.environ.get(name, "") + ":handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigfpe=0:handle_sigill=0"
+                      for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")}
 
 
 def tapewatch(*args, cwd=None, timeout=PATIENCE, env=None, **kwargs):

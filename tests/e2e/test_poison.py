@@ -6,10 +6,11 @@ import pytest
 
 import kit
 import reload_kit as rk
-from reload_kit import ENV, need, series, source
+from reload_kit import need, series, source
 
 N = 2000
 MARK = 666.5
+ENV = {**rk.ENV, **kit.DEATHS_AS_THEY_ARE}
 
 
 @pytest.fixture(autouse=True)
