@@ -66,6 +66,8 @@ class Torture:
     def env(self, extra=None):
         env = {k: v for k, v in os.environ.items() if not k.startswith(("TW_", "TAPEWATCH_DEMO", "FAKETIME", "LD_PRELOAD"))}
         env.update(TAPEWATCH_PLUGINS=self.plugins, TERM="dumb")
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):  # which would make an exit code of a signal
+            env[name] = env.get(name, "") + ":handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigfpe=0:handle_sigill=0"
         env.update(extra or {})
         return env
 
