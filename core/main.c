@@ -9,9 +9,10 @@
 
 int main(int argc, char **argv)
 {
-	static const struct verb *const verbs[] = { &verb_run,     &verb_reload, &verb_check, &verb_graph,
-						    &verb_plugins, &verb_alerts, &verb_tape,  &verb_state,
-						    &verb_replay,  &verb_demo,   NULL };
+	static const struct verb *const verbs[] = { &verb_run,     &verb_reload,      &verb_check, &verb_graph,
+						    &verb_plugins, &verb_alerts,      &verb_tape,  &verb_state,
+						    &verb_replay,  &verb_backtest,    &verb_demo,  &verb_new,
+						    &verb_test,    &verb_test_plugin, NULL };
 	struct tw_err e;
 
 	if (argc == 4 && strcmp(argv[1], "--try-plugin") == 0)

@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,6 +49,11 @@ static int64_t real_mono(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+static int64_t real_thread_cpu(void)
+{
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 static int real_random(void *buf, size_t n)
 {
 	unsigned char *p = buf;
@@ -72,6 +80,32 @@ static void real_pause(int64_t ns)
 		(void)nanosleep(&ts, NULL);
 }
 
+static int real_datagram(const char *address, const void *message, size_t n)
+{
+	const struct timeval patience = { .tv_sec = 1 };
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	size_t len = strlen(address);
+	int fd, saved = 0;
+
+	if (len < 2 || len >= sizeof to.sun_path || (address[0] != '/' && address[0] != '@')) {
+		errno = EINVAL;
+		return -1;
+	}
+	memcpy(to.sun_path, address, len);
+	if (address[0] == '@')
+		to.sun_path[0] = '\0'; /* a name in no folder */
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0 ||
+	    sendto(fd, message, n, MSG_NOSIGNAL, (const struct sockaddr *)&to,
+		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) != (ssize_t)n)
+		saved = errno ? errno : EMSGSIZE;
+	(void)close(fd);
+	errno = saved;
+	return saved ? -1 : 0;
+}
+
 const struct os os_real = {
 	.open = real_open,
 	.close = close,
@@ -86,8 +120,10 @@ const struct os os_real = {
 	.stat = real_stat,
 	.wall = real_wall,
 	.mono = real_mono,
+	.thread_cpu = real_thread_cpu,
 	.random = real_random,
 	.pause = real_pause,
+	.datagram = real_datagram,
 };
 
 const struct os *os = &os_real;

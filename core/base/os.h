@@ -27,8 +27,11 @@ struct os {
 	int (*stat)(const char *path, struct stat *st);
 	int64_t (*wall)(void); /* ns since 1970 UTC */
 	int64_t (*mono)(void); /* ns, never goes back */
+	int64_t (*thread_cpu)(void); /* ns of processor time of the calling thread */
 	int (*random)(void *buf, size_t n);
 	void (*pause)(int64_t ns); /* sleep; a signal may end it early */
+	/* One message to a unix socket, a path or @name; waits a second at most. 0, or -1 and errno. */
+	int (*datagram)(const char *address, const void *message, size_t n);
 };
 
 /* The table in use. Replaced by tests only, before any thread starts. */

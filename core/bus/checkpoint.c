@@ -26,15 +26,17 @@ static bool add_catalogue(struct pipeline *p, struct snapshot *s)
 
 	for (uint32_t k = 0; k < p->n_keyspaces; k++) {
 		const struct keyspace *ks = &p->keyspaces[k];
-		ok = ok && buf_addf(&text, "keyspace %u %u %u %" PRId64 "\n", ks->fields, ks->level, ks->max_keys,
-				    ks->ttl) == 0;
+		ok = ok && buf_addf(&text, "keyspace %u %u %u %" PRId64 " %" PRIu64 " %u\n", ks->fields, ks->level,
+				    ks->max_keys, ks->ttl, ks->from, ks->group) == 0;
 	}
 	for (uint32_t i = 0; i < p->n_instances; i++) {
 		const struct instance *in = &p->instances[i];
-		ok = ok &&
-		     buf_addf(&text, "instance %s %u %u %u %" PRId64 " %d %" PRId64 " %" PRIu64 " %s\n", in->node->name,
-			      in->keyspace, in->detector->state_version, in->node->state_size, in->now, in->quarantined,
-			      in->error_minute, in->errors_now, in->node->plugin->name) == 0;
+		ok = ok && buf_addf(&text,
+				    "instance %s %u %u %u %" PRId64 " %d %" PRId64 " %" PRIu64 " %s %" PRIu64
+				    " %" PRIu64 " %u\n",
+				    in->node->name, in->keyspace, in->detector->state_version, in->node->state_size,
+				    in->now, in->quarantined, in->error_minute, in->errors_now, in->node->plugin->name,
+				    p->joins[i].from, p->joins[i].since, p->joins[i].group) == 0;
 	}
 	ok = ok && snapshot_add(s, SPACE_CATALOGUE, 0, text.data, (uint32_t)text.len);
 	buf_free(&text);
@@ -159,8 +161,9 @@ struct old_key {
 };
 
 struct old_space {
-	uint32_t fields, level, max_keys;
+	uint32_t fields, level, max_keys, group;
 	int64_t ttl;
+	uint64_t from;
 	int32_t same; /* number of the keyspace with the same parameters now, or -1 */
 	struct old_key *keys;
 	uint32_t n;
@@ -190,13 +193,16 @@ static int32_t old_keyspace(struct restore *r, const char *line, struct tw_err *
 {
 	struct old_space *o = &r->spaces[r->n_spaces];
 
-	if (r->n_spaces == GRAPH_MAX_NODES ||
-	    sscanf(line, "keyspace %u %u %u %" SCNd64, &o->fields, &o->level, &o->max_keys, &o->ttl) != 4)
+	if (r->n_spaces == GRAPH_MAX_NODES || sscanf(line, "keyspace %u %u %u %" SCNd64 " %" SCNu64 " %u", &o->fields,
+						     &o->level, &o->max_keys, &o->ttl, &o->from, &o->group) < 4)
 		return damaged(e, "catalogue");
+	if (!o->from) /* written before there were joins */
+		o->from = 1;
 	o->same = -1;
 	for (uint32_t k = 0; k < r->p->n_keyspaces; k++) {
 		const struct keyspace *n = &r->p->keyspaces[k];
-		if (n->fields == o->fields && n->level == o->level && n->max_keys == o->max_keys && n->ttl == o->ttl)
+		if (n->fields == o->fields && n->level == o->level && n->max_keys == o->max_keys && n->ttl == o->ttl &&
+		    n->from == o->from && n->group == o->group)
 			o->same = (int32_t)k;
 	}
 	r->moved |= o->same != (int32_t)r->n_spaces;

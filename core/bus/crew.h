@@ -10,7 +10,7 @@
 #ifndef BUS_CREW_H
 #define BUS_CREW_H
 
-#include "bus/bell.h"
+#include "base/bell.h"
 #include "bus/shard.h"
 
 #define MAX_WORKERS 64u

@@ -26,6 +26,14 @@ bool pipeline_may_pause(const struct pipeline *p)
 	return true;
 }
 
+bool pipeline_stopping(const struct pipeline *p)
+{
+	for (uint32_t i = 0; i < p->n_inputs; i++)
+		if (pump_stopping(p->inputs[i].pump))
+			return true;
+	return false;
+}
+
 void pipeline_go_on(struct pipeline *p, struct recorder *r)
 {
 	p->o.recorder = r;

@@ -50,6 +50,7 @@ static bool begin_level(struct pipeline *p, struct batch *b)
 
 bool judge_start(struct pipeline *p, struct batch *b)
 {
+	joins_apply(p, b);
 	return p->graph->levels == 0 || begin_level(p, b);
 }
 
@@ -160,11 +161,14 @@ static int32_t finish_event(struct pipeline *p, struct batch *b, uint32_t origin
 {
 	for (; b->next_said < b->n_said && b->said[b->next_said].origin == origin; b->next_said++) {
 		struct out *out = &b->said[b->next_said];
-		if (out->logged && out->seq > p->logged_through && log_out(p, out) < 0)
+		if (out->logged && out->seq > p->logged_through && out->seq >= p->joins[out->instance].since &&
+		    log_out(p, out) < 0)
 			return TW_E_DATA;
 	}
 	for (; b->next_failure < b->n_failures && b->failures[b->next_failure].origin == origin; b->next_failure++) {
 		const struct failure *f = &b->failures[b->next_failure];
+		if (f->ev->seq < p->joins[f->instance].since || p->warming) /* it is not there yet */
+			continue;
 		if (f->code == FAILURE_POISON ? !log_poison(p, f)
 					      : f->ev->seq > p->letters_through && !log_failure(p, f))
 			return TW_E_FATAL;
@@ -195,10 +199,13 @@ int32_t judge_finish(struct pipeline *p, struct batch *b, struct tw_err *e)
 		}
 	}
 	for (uint32_t i = 0; i < b->n_said; i++) {
+		if (b->said[i].seq < p->joins[b->said[i].instance].since)
+			continue;
 		alerts += b->said[i].ev->kind == TW_ALERT;
 		scores += b->said[i].ev->kind == TW_SCORE;
 	}
-	atomic_store_explicit(&p->n_events, p->n_events + b->base.n, memory_order_relaxed);
+	if (!p->warming)
+		atomic_store_explicit(&p->n_events, p->n_events + b->base.n, memory_order_relaxed);
 	atomic_store_explicit(&p->n_alerts, p->n_alerts + alerts, memory_order_relaxed);
 	atomic_store_explicit(&p->n_scores, p->n_scores + scores, memory_order_relaxed);
 	atomic_store_explicit(&p->event_time, b->base.ev[b->base.n - 1]->ts, memory_order_relaxed);

@@ -1,11 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Keys of a batch: each keyspace is asked once for each item, in order, and the items are dealt to the shards that own
- * their keys. On the pipeline's thread, so that workers never look into a keyspace.
+ * Keyspaces, and the keys of a batch: each keyspace is asked once for each item, in order, and the items are dealt to
+ * the shards that own their keys. On the pipeline's thread, so that workers never look into a keyspace.
  */
 #include "bus/pipeline_impl.h"
 #include <stdlib.h>
 #include <string.h>
+
+/* Detectors that agree on key fields, max_keys, ttl and level, and that joined together, share a keyspace. */
+int32_t keys_make(struct pipeline *p, uint32_t n_shards)
+{
+	const struct graph *g = p->graph;
+
+	p->keyspaces = calloc(g->n_detectors + 1, sizeof *p->keyspaces);
+	p->keyspace_kinds = calloc(g->n_detectors + 1, sizeof *p->keyspace_kinds);
+	p->keyspace_of = calloc(g->n_detectors + 1, sizeof *p->keyspace_of);
+	if (!p->keyspaces || !p->keyspace_kinds || !p->keyspace_of)
+		return TW_E_FATAL;
+	for (uint32_t i = 0; i < g->n_detectors; i++) {
+		const struct graph_node *d = graph_detector(g, i);
+		const struct join *j = &p->joins[i];
+		uint32_t k = 0;
+		for (; k < p->n_keyspaces; k++) {
+			const struct keyspace *s = &p->keyspaces[k];
+			if (s->fields == (uint32_t)d->key && s->level == d->level && s->ttl == d->detector.ttl &&
+			    s->max_keys == (uint32_t)d->detector.max_keys && s->from == j->from && s->group == j->group)
+				break;
+		}
+		if (k == p->n_keyspaces) {
+			struct keyspace *s = &p->keyspaces[p->n_keyspaces++];
+			if (keyspace_init(s, (uint32_t)d->key, (uint32_t)d->detector.max_keys, d->detector.ttl,
+					  d->level, p->intern, n_shards) < 0)
+				return TW_E_FATAL;
+			s->from = j->from;
+			s->group = j->group;
+			s->fresh = j->fresh;
+		}
+		p->keyspace_of[i] = k;
+		p->keyspace_kinds[k] |= d->plugin->detector.kinds;
+	}
+	return TW_OK;
+}
 
 static bool lot_room(struct lot *l, uint32_t n, uint32_t groups)
 {
@@ -104,7 +139,7 @@ bool keys_find(struct pipeline *p, uint32_t level, struct items *t)
 	for (uint32_t k = 0; k < p->n_keyspaces; k++) {
 		struct keyspace *space = &p->keyspaces[k];
 		struct lot *l = &t->lots[k];
-		if (space->level != level)
+		if (space->level != level || (p->joins_open && !joins_keyed(p, k, t->ev[0]->seq)))
 			continue;
 		if (!lot_room(l, t->n, space->n_shards))
 			return false;

@@ -200,11 +200,12 @@ bool said_order(struct pipeline *p, struct batch *b, const struct items *t)
 	if (!gather_failures(p, b) || !order_fresh(p, b, &n))
 		return false;
 	for (uint32_t i = 0; i < n; i++)
-		p->instances[b->fresh[i].instance].alerts += b->fresh[i].ev->kind == TW_ALERT;
+		p->instances[b->fresh[i].instance].alerts +=
+			b->fresh[i].ev->kind == TW_ALERT && b->fresh[i].seq >= p->joins[b->fresh[i].instance].since;
 	for (uint32_t i = 0; i < p->n_instances; i++) {
 		struct instance *in = &p->instances[i];
 		in->cut = UINT32_MAX;
-		if (in->node->level == b->level && !in->quarantined && t->clock[t->n - 1] > in->now)
+		if (in->node->level == b->level && !in->quarantined && !in->absent && t->clock[t->n - 1] > in->now)
 			in->now = t->clock[t->n - 1];
 	}
 	return !n || merge_fresh(b, n);

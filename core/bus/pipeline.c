@@ -14,33 +14,6 @@
 /* Events of a tape between two commits, at least: nobody waits for an alert of what is past. */
 #define REPLAY_STRIDE 65536u
 
-/* Detectors that agree on key fields, max_keys, ttl and level share a keyspace. */
-static int32_t make_keyspaces(struct pipeline *p, uint32_t n_shards)
-{
-	const struct graph *g = p->graph;
-
-	p->keyspaces = calloc(g->n_detectors + 1, sizeof *p->keyspaces);
-	p->keyspace_kinds = calloc(g->n_detectors + 1, sizeof *p->keyspace_kinds);
-	if (!p->keyspaces || !p->keyspace_kinds)
-		return TW_E_FATAL;
-	for (uint32_t i = 0; i < g->n_detectors; i++) {
-		const struct graph_node *d = graph_detector(g, i);
-		uint32_t k = 0;
-		for (; k < p->n_keyspaces; k++) {
-			const struct keyspace *s = &p->keyspaces[k];
-			if (s->fields == (uint32_t)d->key && s->level == d->level && s->ttl == d->detector.ttl &&
-			    s->max_keys == (uint32_t)d->detector.max_keys)
-				break;
-		}
-		if (k == p->n_keyspaces &&
-		    keyspace_init(&p->keyspaces[p->n_keyspaces++], (uint32_t)d->key, (uint32_t)d->detector.max_keys,
-				  d->detector.ttl, d->level, p->intern, n_shards) < 0)
-			return TW_E_FATAL;
-		p->keyspace_kinds[k] |= d->plugin->detector.kinds;
-	}
-	return TW_OK;
-}
-
 /* The last event that a recorded dead letter of a detector is about. Letters come in the order of events, and all of a
  * commit at once, so what lies before it is recorded too. */
 static int32_t find_letters(struct pipeline *p, struct store *s, struct tw_err *e)
@@ -59,6 +32,21 @@ static int32_t find_letters(struct pipeline *p, struct store *s, struct tw_err *
 	}
 	log_reader_close(reader);
 	return rc == TW_AGAIN ? TW_OK : rc;
+}
+
+/* What the tape holds behind the checkpoint. */
+static int32_t judge_behind(struct pipeline *p, struct tw_err *e)
+{
+	struct store *s = p->o.store;
+
+	if (store_last_seq(s) <= p->as_of)
+		return TW_OK;
+	if (p->o.recorder)
+		log_info("host", "judging events %" PRIu64 " to %" PRIu64 " of the tape behind the last checkpoint",
+			 p->as_of + 1, store_last_seq(s));
+	atomic_store(&p->catching_up, true);
+	p->catch_up_began = os->mono();
+	return sequencer_open_tape(p, s, p->as_of + 1, store_last_seq(s), e);
 }
 
 static int32_t restore(struct pipeline *p, struct tw_err *e)
@@ -86,17 +74,13 @@ static int32_t restore(struct pipeline *p, struct tw_err *e)
 	}
 	p->seq = p->batch_seq = p->handed_seq = p->checkpoint_seq = as_of;
 	p->letters_through = p->logged_through;
-	if (store_last_seq(s) <= as_of)
-		return TW_OK;
-	rc = find_letters(p, s, e);
-	if (rc < 0)
-		return rc;
-	if (p->o.recorder) /* not in a rehearsal */
-		log_info("host", "judging events %" PRIu64 " to %" PRIu64 " of the tape behind the last checkpoint",
-			 as_of + 1, store_last_seq(s));
-	atomic_store(&p->catching_up, true);
-	p->catch_up_began = os->mono();
-	return sequencer_open_tape(p, s, as_of + 1, store_last_seq(s), e);
+	p->as_of = as_of;
+	if (store_last_seq(s) > as_of) {
+		rc = find_letters(p, s, e);
+		if (rc < 0)
+			return rc;
+	}
+	return p->joining && p->o.recorder ? joins_begin(p, e) : judge_behind(p, e); /* no recorder: a rehearsal */
 }
 
 static int32_t make_parts(struct pipeline *p, struct tw_err *e)
@@ -111,14 +95,14 @@ static int32_t make_parts(struct pipeline *p, struct tw_err *e)
 	p->inputs = calloc(p->graph->n_sources + 1, sizeof *p->inputs);
 	p->n_node_of = MAX_SOURCES_ON_TAPE + 1;
 	p->node_of = malloc(p->n_node_of * sizeof *p->node_of);
-	if (!p->intern || !p->inputs || !p->node_of || make_keyspaces(p, n_shards) < 0)
+	if (!p->intern || !p->inputs || !p->node_of || keys_make(p, n_shards) < 0)
 		goto memory;
 	memset(p->node_of, 0xff, p->n_node_of * sizeof *p->node_of);
 	for (uint32_t i = 0; i < (p->ahead ? 2u : 1u); i++)
 		if (batch_init(&p->batches[i], p->o.batch, p->n_keyspaces, n_shards, p->ahead) < 0)
 			goto memory;
-	rc = instances_new(p->graph, p->o.services, p->intern, p->keyspaces, p->n_keyspaces, n_shards, &p->instances,
-			   &p->n_instances, e);
+	rc = instances_new(p->graph, p->o.services, p->intern, p->keyspace_of, n_shards, &p->instances, &p->n_instances,
+			   e);
 	if (rc < 0)
 		return rc;
 	if (p->o.figures && !figures_new(p))
@@ -145,13 +129,16 @@ struct pipeline *pipeline_new(const struct pipeline_options *o, struct tw_err *e
 		p->o.workers = 1;
 	if (!p->o.batch)
 		p->o.batch = p->o.workers > 1 ? BATCH_MAX : BATCH_ONE;
-	if (make_parts(p, e) < 0 ||
+	if (joins_read(p, e) < 0 || make_parts(p, e) < 0 ||
 	    poison_load(p->instances, p->n_instances, o->recording ? o->recording : o->store, o->deaths, o->n_deaths,
 			e) < 0 ||
-	    restore(p, e) < 0 || (o->recording && sequencer_open_tape(p, o->recording, 1, UINT64_MAX, e) < 0)) {
+	    restore(p, e) < 0 ||
+	    (o->recording && sequencer_open_tape(p, o->recording, 1, o->until ? o->until : UINT64_MAX, e) < 0)) {
 		pipeline_free(p);
 		return NULL;
 	}
+	for (uint32_t i = 0; i < p->n_instances; i++)
+		p->instances[i].measured = o->measure;
 	p->next_checkpoint = os->mono() + p->graph->host.checkpoint;
 	return p;
 }
@@ -167,6 +154,8 @@ void pipeline_free(struct pipeline *p)
 		keyspace_free(&p->keyspaces[k]);
 	free(p->keyspaces);
 	free(p->keyspace_kinds);
+	free(p->keyspace_of);
+	free(p->joins);
 	for (uint32_t i = 0; i < 2; i++)
 		batch_free(&p->batches[i]);
 	free(p->node_of);
@@ -290,7 +279,7 @@ static void hand_over(struct pipeline *p, bool last)
 	}
 	c->complete = p->batch_seq;
 	c->last = last;
-	if (pipeline_still(p) && p->o.record && (last || checkpoint_due(p))) {
+	if (pipeline_still(p) && p->o.record && (last || p->joining || checkpoint_due(p))) {
 		int64_t began = os->mono(), done;
 		c->snapshot = checkpoint_take(p);
 		done = os->mono();
@@ -358,6 +347,8 @@ static int32_t fill(struct pipeline *p, struct batch *b)
 
 	if (p->reader) {
 		n = sequencer_replay(p, b);
+	} else if (recorder_held(p->o.recorder) && !pipeline_stopping(p)) {
+		n = 0; /* what they bring waits, and then they are not polled */
 	} else {
 		n = (int32_t)sequencer_fill(p, b);
 		if (p->o.live && !sequencer_ended(p))
@@ -378,6 +369,11 @@ static enum step end_of_tape(struct pipeline *p)
 	log_reader_close(p->reader);
 	p->reader = NULL;
 	atomic_store(&p->catching_up, false);
+	if (p->warming) {
+		joins_warmed(p);
+		p->commit->first_seq = p->seq + 1;
+		return STEP_MORE;
+	}
 	CRASH_POINT("pipeline.caught_up");
 	if (!p->o.recording && p->o.recorder)
 		log_info("host", "caught up with the tape in %.3f s", (double)(os->mono() - p->catch_up_began) / 1e9);
@@ -434,7 +430,7 @@ static enum step finish(struct pipeline *p)
 static bool pausing(const struct pipeline *p)
 {
 	return __builtin_expect(atomic_load_explicit(&p->pause, memory_order_relaxed), 0) && !p->reader &&
-	       pipeline_may_pause(p);
+	       !p->joining && pipeline_may_pause(p);
 }
 
 /* Whether what is under way must come to its end before there is more. */
@@ -498,6 +494,27 @@ static enum step step_ahead(struct pipeline *p)
 	return STEP_MORE;
 }
 
+/* Who is new is written down before anything he says is. */
+static enum step step_join(struct pipeline *p)
+{
+	struct tw_err e = { 0 };
+	int32_t rc;
+
+	if (!p->join_handed) {
+		p->join_handed = true;
+		hand_over(p, false);
+		if (p->checkpoint_seq != p->batch_seq || p->whole)
+			return out_of_memory(p);
+		return STEP_MORE;
+	}
+	if (!recorder_at_rest(p->o.recorder, p->commit != NULL))
+		return STEP_IDLE;
+	p->joining = false;
+	CRASH_POINT("joins.recorded");
+	rc = judge_behind(p, &e);
+	return rc < 0 ? fail(p, rc, &e) : STEP_MORE;
+}
+
 enum step pipeline_step(struct pipeline *p)
 {
 	if (p->finished)
@@ -506,6 +523,8 @@ enum step pipeline_step(struct pipeline *p)
 		return fail(p, recorder_result(p->o.recorder), NULL);
 	if (!pipeline_commit(p))
 		return STEP_IDLE;
+	if (p->joining && !p->warming)
+		return step_join(p);
 	if (pipeline_still(p) && pausing(p))
 		return last_step(p);
 	if (pipeline_still(p) && checkpoint_due(p)) {
@@ -564,6 +583,7 @@ void pipeline_detector(const struct pipeline *p, uint32_t detector, struct detec
 		ret->quiet += s->quiet;
 		ret->warming += s->warming;
 		ret->unkeyed += s->unkeyed;
+		ret->busy_ns += s->busy_ns;
 		ret->errors += s->timer_errors;
 		for (size_t k = 0; k < sizeof s->counters / sizeof *s->counters; k++)
 			ret->counters[k] += s->counters[k];

@@ -35,8 +35,11 @@ struct pipeline_options {
 	uint32_t n_deaths;
 	bool record;               /* put events on the tape */
 	bool rebuild;              /* ignore the checkpoint */
+	bool whole;                /* replay: detectors that joined later are judged from the first event on, too */
 	bool figures;              /* somebody will ask pipeline_detector_now() */
 	bool live;                 /* some source is live: clock events enter once a second */
+	uint64_t until;            /* of a recording: the last event; 0: to its end */
+	bool measure;              /* how long each detector takes: two looks at the clock per detector and batch */
 };
 
 struct pipeline *pipeline_new(const struct pipeline_options *, struct tw_err *);
@@ -83,6 +86,7 @@ struct bell *pipeline_worker_bell(struct pipeline *);
 /* For the closing table and metrics; only when the pipeline stands still. */
 struct detector_stats {
 	uint64_t events, alerts, scores, quiet, warming, unkeyed, errors;
+	uint64_t busy_ns; /* processor time in the worker, finding the states of its keys included; 0 unless measured */
 	uint64_t counters[32]; /* of the plugin */
 	bool quarantined;
 };

@@ -7,6 +7,7 @@
 #define BUS_PIPELINE_IMPL_H
 
 #include "bus/crew.h"
+#include "bus/joins.h"
 #include "bus/pipeline.h"
 
 #define MAX_SOURCES_ON_TAPE 65535u
@@ -34,6 +35,7 @@ struct pipeline {
 	struct keyspace *keyspaces;
 	uint32_t *keyspace_kinds;
 	uint32_t n_keyspaces;
+	uint32_t *keyspace_of; /* by detector */
 	struct instance *instances;
 	uint32_t n_instances;
 	struct crew crew;
@@ -57,6 +59,16 @@ struct pipeline {
 	struct commit *commit;
 	int32_t result;
 	bool finished;
+
+	/* detectors that are new, see joins.h */
+	struct join *joins; /* by detector */
+	bool joins_open;    /* some may not take part yet */
+	bool joining;       /* somebody joins with this start, and it is not in the store yet */
+	bool warming;       /* the reader is for them alone */
+	bool join_handed;   /* the checkpoint that says so is under way */
+	uint64_t as_of;     /* of the checkpoint that was restored */
+	uint64_t next_cut;
+	int64_t warm_began; /* monotonic */
 
 	/* catching up with the own tape, or replaying a recording */
 	struct log_reader *reader;
@@ -96,7 +108,9 @@ bool sequencer_release(struct pipeline *);
 bool sequencer_clock(struct pipeline *, struct batch *);
 int32_t sequencer_open_tape(struct pipeline *, struct store *, uint64_t from, uint64_t end, struct tw_err *);
 
-/* keys.c: keys of the keyspaces of this level, item by item. false: memory is out. */
+/* keys.c: make the keyspaces, once it is known who joins. */
+int32_t keys_make(struct pipeline *, uint32_t n_shards);
+/* Keys of the keyspaces of this level, item by item. false: memory is out. */
 bool keys_find(struct pipeline *, uint32_t level, struct items *);
 
 /* judge.c: begin with the first level, whose keys are found. false: memory is out. */
@@ -118,7 +132,9 @@ bool figures_new(struct pipeline *);
 void figures_free(struct pipeline *);
 void figures_publish(struct pipeline *, bool now);
 
-/* handoff.c: may it stop here? */
+/* handoff.c: has some source been told to stop? */
+bool pipeline_stopping(const struct pipeline *);
+/* May it stop here? */
 bool pipeline_may_pause(const struct pipeline *);
 
 /* The commit being filled; NULL: all are under way. */

@@ -50,8 +50,17 @@ struct pump *pump_new(const struct graph_node *node, const struct tw_pos *resume
 	return p;
 }
 
+/* From open() returning to close() beginning; not earlier and not later may another thread call into the source. */
+static void let_wake(struct pump *p, bool may)
+{
+	pthread_mutex_lock(&p->wake_lock);
+	p->may_wake = may;
+	pthread_mutex_unlock(&p->wake_lock);
+}
+
 static void close_source(struct pump *p)
 {
+	let_wake(p, false);
 	call_enter(&p->call);
 	if (p->open && p->source->close)
 		p->source->close(p->node->self);
@@ -73,6 +82,7 @@ void pump_free(struct pump *p)
 	ext_free(p->ext);
 	buf_free(&p->foreign);
 	bell_free(&p->bell);
+	buf_free(&p->foreign);
 	free(p);
 }
 
@@ -179,6 +189,7 @@ static enum step open_source(struct pump *p)
 	if (rc < 0)
 		return give_up(p, "cannot open", &e);
 	p->open = true;
+	let_wake(p, true);
 	return STEP_MORE;
 }
 
@@ -220,6 +231,8 @@ enum step pump_step(struct pump *p, int32_t timeout_ms)
 		enum step opened = open_source(p);
 		if (opened != STEP_MORE)
 			return opened;
+		if (atomic_load(&p->stop)) /* told so before the source could be woken */
+			return finish(p, false);
 	}
 	if (p->source->ack && atomic_exchange(&p->ack_new, false)) {
 		pthread_mutex_lock(&p->ack_lock);
@@ -273,8 +286,10 @@ void pump_stop(struct pump *p)
 {
 	atomic_store(&p->stop, true);
 	ext_stop(p->ext);
-	if (p->source->wakeup)
+	pthread_mutex_lock(&p->wake_lock);
+	if (p->may_wake && p->source->wakeup)
 		p->source->wakeup(p->node->self);
+	pthread_mutex_unlock(&p->wake_lock);
 	bell_ring(&p->bell);
 }
 

@@ -6,9 +6,9 @@
 #ifndef BUS_PUMP_H
 #define BUS_PUMP_H
 
-#include "bus/bell.h"
+#include "base/bell.h"
 #include "bus/chunk.h"
-#include "bus/ring.h"
+#include "base/ring.h"
 #include "event/event.h"
 #include "ext/ext.h"
 #include "graph/graph.h"

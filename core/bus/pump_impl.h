@@ -31,8 +31,9 @@ struct pump {
 	int32_t pause_ms, attempts;
 	int64_t not_before; /* monotonic */
 	_Atomic bool stop, failed, ack_new;
-	pthread_mutex_t ack_lock;
+	pthread_mutex_t ack_lock, wake_lock; /* of what follows */
 	struct tw_pos ack_pos;
+	bool may_wake;
 	_Atomic uint64_t events, dead, skipped, done_units, total_units;
 };
 

@@ -298,6 +298,7 @@ bool sequencer_clock(struct pipeline *p, struct batch *b)
 int32_t sequencer_open_tape(struct pipeline *p, struct store *store, uint64_t from, uint64_t end, struct tw_err *e)
 {
 	p->reader_end = end;
+	p->next_cut = joins_cut(p);
 	return log_reader_open(&p->reader, store, LOG_TAPE, from, e);
 }
 
@@ -338,6 +339,14 @@ int32_t sequencer_replay(struct pipeline *p, struct batch *b)
 				continue;
 			if (seq > p->reader_end)
 				return (int32_t)b->base.n;
+			if (__builtin_expect(seq >= p->next_cut, 0)) {
+				if (b->base.n) { /* the next batch begins with it */
+					p->block_at -= len + 4;
+					return (int32_t)b->base.n;
+				}
+				p->seq = seq;
+				p->next_cut = joins_cut(p);
+			}
 			node = node_of(p, source);
 			if (!batch_decode(b, event, len, node, p->intern)) {
 				if (b->scratch.failed)

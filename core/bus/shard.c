@@ -9,17 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t keyspace_of(const struct graph_node *node, const struct keyspace *keyspaces, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		const struct keyspace *k = &keyspaces[i];
-		if (k->fields == (uint32_t)node->key && k->level == node->level && k->ttl == node->detector.ttl &&
-		    k->max_keys == (uint32_t)node->detector.max_keys)
-			return i;
-	}
-	return 0;
-}
-
 static bool is_heard(const struct graph *g, const struct graph_node *node)
 {
 	if (node->logged_scores)
@@ -34,8 +23,7 @@ static bool is_heard(const struct graph *g, const struct graph_node *node)
 }
 
 static int32_t instance_init(struct instance *in, const struct graph *g, uint32_t number, struct services *services,
-			     struct intern *intern, const struct keyspace *keyspaces, uint32_t n_keyspaces,
-			     uint32_t n_shards)
+			     struct intern *intern, uint32_t keyspace, uint32_t n_shards)
 {
 	const struct graph_node *node = graph_detector(g, number);
 	uint32_t kinds = node->plugin->detector.kinds;
@@ -46,7 +34,7 @@ static int32_t instance_init(struct instance *in, const struct graph *g, uint32_
 				 .intern = intern,
 				 .host = shard_host,
 				 .number = number,
-				 .keyspace = keyspace_of(node, keyspaces, n_keyspaces),
+				 .keyspace = keyspace,
 				 .home = UINT32_MAX,
 				 .now = INT64_MIN,
 				 .cut = UINT32_MAX,
@@ -60,6 +48,7 @@ static int32_t instance_init(struct instance *in, const struct graph *g, uint32_
 		return TW_E_FATAL;
 	if (node->has_where && node->where.kinds)
 		kinds &= node->where.kinds;
+	in->kinds = kinds;
 	for (uint32_t i = 0; i < node->n_inputs; i++)
 		in->allowed[node->inputs[i]] = (uint16_t)kinds;
 	in->allowed[g->n] = (uint16_t)(kinds & TW_CLOCK); /* the host's own clock; [n + 1] is nobody */
@@ -67,8 +56,8 @@ static int32_t instance_init(struct instance *in, const struct graph *g, uint32_
 }
 
 int32_t instances_new(const struct graph *g, struct services *services, struct intern *intern,
-		      const struct keyspace *keyspaces, uint32_t n_keyspaces, uint32_t n_shards, struct instance **ret,
-		      uint32_t *ret_n, struct tw_err *e)
+		      const uint32_t *keyspace_of, uint32_t n_shards, struct instance **ret, uint32_t *ret_n,
+		      struct tw_err *e)
 {
 	struct instance *list = calloc(g->n_detectors ? g->n_detectors : 1, sizeof *list);
 	uint32_t n = 0;
@@ -78,7 +67,7 @@ int32_t instances_new(const struct graph *g, struct services *services, struct i
 		return err_set(e, TW_E_FATAL, "memory is out");
 	while (rc == TW_OK && n < g->n_detectors) {
 		struct instance *in = &list[n];
-		if (instance_init(in, g, n, services, intern, keyspaces, n_keyspaces, n_shards) < 0) {
+		if (instance_init(in, g, n, services, intern, keyspace_of[n], n_shards) < 0) {
 			rc = err_set(e, TW_E_FATAL, "memory is out");
 			break;
 		}

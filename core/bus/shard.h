@@ -34,15 +34,18 @@ struct instance {
 	struct ext *ext;
 	uint32_t number, keyspace;
 	uint32_t home;     /* without a key: the shard that has its one state; else UINT32_MAX */
+	uint32_t kinds;    /* it wants, of anybody */
 	uint16_t *allowed; /* kinds by number of the node they come from */
 	struct pass symbol_pass, account_pass;
 	bool heard;        /* somebody listens to its scores */
+	bool measured;     /* add up how long it takes */
 	int64_t now;       /* event time, for timers: the highest ts of what it has been shown */
 	/* errors within a minute of event time, counted in the order of events */
 	int64_t error_minute;
 	uint64_t errors_now;
 	uint32_t cut;      /* failed for good on this item of the level being put in order; else UINT32_MAX */
 	bool quarantined;
+	bool absent; /* in this batch: it has not joined yet, or others are warmed */
 	struct poison *poison; /* what it is not shown, see poison.h; NULL: it has never killed anybody */
 	uint64_t alerts, errors;
 };
@@ -75,6 +78,7 @@ struct share {
 	uint32_t said_at, said;     /* how often about this item, or timer */
 	/* metrics */
 	uint64_t events, scores, quiet, warming, unkeyed, timer_errors;
+	uint64_t busy_ns;
 	uint64_t counters[32];
 };
 
@@ -85,7 +89,8 @@ struct shard {
 };
 
 /* Instances of the graph's detectors, with their plugins open. */
-int32_t instances_new(const struct graph *, struct services *, struct intern *, const struct keyspace *, uint32_t n_keyspaces,
+/* keyspace_of: by number of the detector. */
+int32_t instances_new(const struct graph *, struct services *, struct intern *, const uint32_t *keyspace_of,
                       uint32_t n_shards, struct instance **ret, uint32_t *ret_n, struct tw_err *);
 void instances_free(struct instance *, uint32_t n);
 /* Room for all names there are now, so that workers need not make any. */

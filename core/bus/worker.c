@@ -6,6 +6,7 @@
  * still meanwhile.
  */
 #include "base/log.h"
+#include "base/os.h"
 #include "bus/poison.h"
 #include "bus/shard.h"
 #include <string.h>
@@ -109,7 +110,7 @@ static void run_timers(struct share *s, uint32_t to)
 			int32_t rc;
 			s->at_now = at;
 			s->timer_slot = slot;
-			s->timer_due = due;
+			s->timer_due = s->ctx.now = due;
 			s->said = 0;
 			if (!table_mark(&s->table, slot))
 				s->voice->memory_out = true;
@@ -203,6 +204,7 @@ static void judge_share(struct share *s, uint32_t group)
 		d->seen[at] = ++slot->seen;
 		d->at[at] = i;
 		if (timed) {
+			s->ctx.now = time_at(s, i);
 			flush(s);
 			s->looked = i + 1;
 		} else if (at + 1 == CALL_EVENTS || __builtin_expect(in->poison != NULL, 0)) {
@@ -236,7 +238,8 @@ void shard_judge(struct shard *shard, struct desk *desk, struct instance *instan
 		struct instance *in = &instances[i];
 		struct share *s = &shard->shares[i];
 		const struct lot *l = &items->lots[in->keyspace];
-		if (in->node->level != level || in->quarantined ||
+		int64_t began;
+		if (in->node->level != level || in->quarantined || in->absent ||
 		    (in->home != UINT32_MAX && in->home != shard->number))
 			continue;
 		if (l->listed && l != fetched)
@@ -245,6 +248,9 @@ void shard_judge(struct shard *shard, struct desk *desk, struct instance *instan
 		s->items = items;
 		s->voice = voice;
 		s->desk = desk;
+		began = in->measured ? os->thread_cpu() : 0;
 		judge_share(s, in->home != UINT32_MAX ? 0 : shard->number);
+		if (in->measured)
+			s->busy_ns += (uint64_t)(os->thread_cpu() - began);
 	}
 }

@@ -225,6 +225,7 @@ static const void *host_extension(const struct tw_host *h, const char *id)
 void pump_writer_init(struct pump *p)
 {
 	pthread_mutex_init(&p->ack_lock, NULL);
+	pthread_mutex_init(&p->wake_lock, NULL);
 	p->writer = (struct tw_writer){ .struct_size = sizeof p->writer,
 					.put = writer_put,
 					.push = writer_push,

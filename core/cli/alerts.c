@@ -241,7 +241,7 @@ static int check_args(const struct args *a, struct view *v)
 	if (a->severity && !(v->severity = cli_severity(a->severity)))
 		return cli_misuse(&verb_alerts, "--severity: '%s' is none of info, low, medium, high, critical",
 				  a->severity);
-	if (a->since && cli_time(a->since, os->wall(), &v->since) < 0)
+	if (a->since && parse_time(a->since, os->wall(), &v->since) < 0)
 		return cli_misuse(&verb_alerts,
 				  "--since: '%s' is no time such as 2026-01-31, 2026-01-31T10:30:00Z or 1h", a->since);
 	if (a->digest &&

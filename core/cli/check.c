@@ -3,6 +3,7 @@
  * tapewatch check and tapewatch graph: plan a pipeline and show it, without any side effect.
  */
 #include "cli/pipeline.h"
+#include "run/picture.h"
 
 struct check_args {
 	struct cli_texts config;
@@ -35,9 +36,9 @@ static int show(const struct verb *v, int argc, char **argv, bool closing_line)
 		return code;
 	code = cli_plan(&plan, &a.config, v->name);
 	if (code == CLI_GO) {
-		rc = a.dot    ? graph_dot(&plan.graph, &out)
-		     : a.json ? graph_json(&plan.graph, &out)
-			      : graph_text(&plan.graph, &out);
+		rc = a.dot    ? picture_dot(&plan.graph, &out)
+		     : a.json ? picture_json(&plan.graph, &out)
+			      : picture_text(&plan.graph, &out);
 		if (rc == TW_OK && closing_line)
 			rc = buf_addf(&out, "check: no mistakes in %u file%s; nothing was started\n",
 				      plan.config.n_files, plan.config.n_files == 1 ? "" : "s") == 0

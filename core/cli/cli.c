@@ -4,6 +4,7 @@
  */
 #include "cli/cli.h"
 #include "base/crash.h"
+#include "cli/completion.h"
 #include "config/config.h"
 #include "state/store.h"
 
@@ -92,6 +93,8 @@ int cli_main(const struct verb *const *verbs, int argc, char **argv)
 		crash_points_print(stdout);
 		return CLI_OK;
 	}
+	if (strcmp(name, "--completion") == 0 && argc == 3) /* for the build, which installs it */
+		return cli_completion(verbs, argv[2], stdout);
 	bool help = strcmp(name, "help") == 0;
 	if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0 || (help && argc == 2)) {
 		cli_help_all(verbs, stdout);

@@ -96,13 +96,10 @@ int cli_stamp(struct buf *out, int64_t ts);
  * *exit_code is CLI_OK then, otherwise CLI_GAVE_UP after a sentence. */
 bool cli_write(struct buf *b, const char *verb, int *exit_code);
 
-/* "2026-01-01", "2026-01-01T10:30[:00[.123456789]][Z|+02:00]" (UTC without zone), or a duration back from now, such as
- * "1h". 0, or -1 when the text is none of them. */
-int cli_time(const char *text, int64_t now, int64_t *ret);
 /* The number of a severity's name, or 0. */
 uint32_t cli_severity(const char *name);
 
 extern const struct verb verb_run, verb_reload, verb_check, verb_graph, verb_plugins, verb_alerts, verb_tape, verb_state,
-        verb_replay, verb_demo;
+        verb_replay, verb_backtest, verb_demo, verb_new, verb_test, verb_test_plugin;
 
 #endif

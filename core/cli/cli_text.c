@@ -4,6 +4,7 @@
  */
 #include "base/os.h"
 #include "cli/cli.h"
+#include "event/event.h"
 #include "event/utf8.h"
 
 #include <errno.h>
@@ -88,4 +89,14 @@ bool cli_write(struct buf *b, const char *verb, int *exit_code)
 	}
 	b->len = 0;
 	return true;
+}
+
+uint32_t cli_severity(const char *name)
+{
+	const struct field *f = field_named(kind_of(TW_ALERT), "severity", strlen("severity"));
+
+	for (uint32_t i = 1; f && i < f->n_names; i++)
+		if (strcmp(f->names[i], name) == 0)
+			return i;
+	return 0;
 }

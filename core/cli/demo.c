@@ -3,8 +3,8 @@
  * tapewatch demo: a simulated day with labelled abuses through the demo pipeline, and how well it was watched.
  */
 #include "base/err.h"
+#include "base/scratch.h"
 #include "cli/pipeline.h"
-#include "cli/scratch.h"
 #include "event/event.h"
 #include "run/evaluate.h"
 #include <stdlib.h>

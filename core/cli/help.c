@@ -79,8 +79,8 @@ void cli_help_all(const struct verb *const *verbs, FILE *f)
 		   "Watches the tape: reads market and account events, records them in one order, shows them to\n"
 		   "detectors, and delivers what the detectors say.\n\n");
 	for (; *verbs; verbs++)
-		fprintf(f, "  %-10s %s\n", (*verbs)->name, (*verbs)->summary);
-	fprintf(f, "  %-10s %s\n", "help", "help about a verb: tapewatch help VERB, tapewatch VERB --help");
+		fprintf(f, "  %-11s %s\n", (*verbs)->name, (*verbs)->summary);
+	fprintf(f, "  %-11s %s\n", "help", "help about a verb: tapewatch help VERB, tapewatch VERB --help");
 	fprintf(f,
 		"\n  -h, --help     print this and end\n"
 		"  -V, --version  print the version and end\n"

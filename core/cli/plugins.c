@@ -29,9 +29,11 @@ const struct verb verb_plugins = {
 	.usage = "[--json | --markdown] [NAME]",
 	.run = run,
 	.options = options,
-	.more = "Plugins are searched in $TAPEWATCH_PLUGINS (folders between colons) or, where that is not set, beside "
-		"the\n"
-		"program in ../plugins and ../lib/tapewatch/plugins, and in ~/.local/lib/tapewatch/plugins.",
+	.more = "Plugins are searched in $TAPEWATCH_PLUGINS (folders between colons; an empty one stands for the "
+		"usual\n"
+		"ones) or, where that is not set, beside the program in ../plugins and ../lib/tapewatch/plugins, and "
+		"in\n"
+		"~/.local/lib/tapewatch/plugins.",
 };
 
 struct search {

@@ -2,14 +2,15 @@
  *
  * tapewatch replay: run a recorded tape through a configuration again.
  */
+#include "base/scratch.h"
 #include "cli/pipeline.h"
-#include "cli/scratch.h"
 #include "state/digest.h"
 
 struct replay_args {
 	struct cli_texts config;
 	const char *dir;
 	uint64_t batch, workers;
+	bool whole;
 	struct cli_log_args log;
 };
 
@@ -18,6 +19,8 @@ static const struct cli_option options[] = {
 	  "file or folder of YAML; default ./conf.d" },
 	{ "dir", 'd', CLI_TEXT, "DIR", offsetof(struct replay_args, dir), "keep the alerts in this new folder" },
 	{ "batch", 0, CLI_NUMBER, "N", offsetof(struct replay_args, batch), "events judged at a time, 1 to 4096" },
+	{ "whole", 0, CLI_FLAG, NULL, offsetof(struct replay_args, whole),
+	  "judge all events with all detectors, also with those that joined later" },
 	{ "workers", 0, CLI_NUMBER, "N", offsetof(struct replay_args, workers), "threads that judge, 1 to 64" },
 	CLI_LOG_OPTIONS(struct replay_args, log),
 	CLI_END,
@@ -74,6 +77,7 @@ static int run(int argc, char **argv)
 		struct run_options o = { .graph = &plan.graph,
 					 .dir = a.dir,
 					 .recording = argv[1],
+					 .whole = a.whole,
 					 .scratch = temporary,
 					 .progress = cli_wants_progress(&a.log),
 					 .batch = (uint32_t)a.batch,
@@ -97,5 +101,6 @@ const struct verb verb_replay = {
 	options,
 	"TAPE is the folder of a store, a folder of segments, or one segment. Sources of the configuration "
 	"are not opened: events go to the inputs of the name they were recorded under. The digest equals "
-	"that of `tapewatch alerts --digest` on the live run."
+	"that of `tapewatch alerts --digest` on the live run: detectors that joined it later take part from "
+	"the same event on, after the same warm-up."
 };

@@ -6,8 +6,8 @@
 #include "base/format.h"
 #include "base/os.h"
 #include "cli/tape_filter.h"
-#include "cli/tape_line.h"
 #include "cli/tape_out.h"
+#include "event/tape_line.h"
 
 #include <errno.h>
 #include <stdlib.h>

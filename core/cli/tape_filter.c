@@ -40,9 +40,9 @@ int tape_filter_init(struct tape_filter *f, const struct tape_args *a)
 	int code = find_kinds(a, &f->kinds);
 	if (code != CLI_GO)
 		return code;
-	if (a->from && cli_time(a->from, now, &f->from) < 0)
+	if (a->from && parse_time(a->from, now, &f->from) < 0)
 		return cli_misuse(&verb_tape, "--from: '%s' is no time such as 2026-01-31T10:30:00Z or 1h", a->from);
-	if (a->to && cli_time(a->to, now, &f->to) < 0)
+	if (a->to && parse_time(a->to, now, &f->to) < 0)
 		return cli_misuse(&verb_tape, "--to: '%s' is no time such as 2026-01-31T10:30:00Z or 1h", a->to);
 	f->names = intern_new(MAX_NAMES);
 	return f->names ? CLI_GO : cli_fail(CLI_GAVE_UP, "tape", "out of memory");

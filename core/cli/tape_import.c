@@ -5,9 +5,9 @@
  */
 #include "base/err.h"
 #include "base/os.h"
-#include "cli/scratch.h"
+#include "base/scratch.h"
 #include "cli/tape.h"
-#include "cli/tape_line.h"
+#include "event/tape_line.h"
 
 #include <dirent.h>
 #include <errno.h>

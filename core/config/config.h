@@ -8,6 +8,7 @@
 #define CONFIG_CONFIG_H
 
 #include "base/buf.h"
+#include "base/suggest.h"
 #include <stdbool.h>
 #include <stdio.h>
 #include <tapewatch/plugin.h>
@@ -77,6 +78,8 @@ struct config {
 int32_t config_load(struct config *, const char *const *paths, uint32_t n, struct report *r);
 /* The same from memory, for tests, the demo and the fuzzer. name stands for the file in messages. */
 int32_t config_parse(struct config *, const char *name, const char *yaml, size_t len, struct report *r);
+/* Any YAML by the same rules, whatever its sections: c->root is what the text says. For files that are no pipelines. */
+int32_t config_tree(struct config *, const char *name, const char *yaml, size_t len, struct report *r);
 void config_free(struct config *);
 
 /* The same digest over a part of the tree. false: memory is out. */
@@ -108,6 +111,8 @@ const char *options_lint(const struct tw_option *, uint32_t option_size, struct 
 /* "500ms" -> ns, "64KiB" -> bytes. 0, or -1 when the text is not one. */
 int parse_duration(const char *text, int64_t *ret);
 int parse_size(const char *text, int64_t *ret);
+/* A moment as moment_parse() takes it, or a duration back from now, such as "1h". 0, or -1 when it is neither. */
+int parse_time(const char *text, int64_t now, int64_t *ret);
 /* 5 -> "5s"; the shortest exact form. out needs 32 bytes. */
 void print_duration(char *out, int64_t ns);
 
@@ -126,12 +131,5 @@ struct stretch {
 	uint64_t events;
 };
 int parse_stretch(const char *text, struct stretch *ret);
-
-/* The nearest of n words within Damerau-Levenshtein distance max(1, len/3), or NULL. */
-const char *nearest(const char *word, const char *const *words, uint32_t n);
-
-/* fnmatch-like: * and ?, everything else is itself. For inputs and where. */
-bool glob_match(const char *glob, const char *text);
-bool glob_is(const char *text); /* has * or ? */
 
 #endif

@@ -317,6 +317,18 @@ int32_t config_parse(struct config *c, const char *name, const char *yaml, size_
 	return end(m, c, r);
 }
 
+int32_t config_tree(struct config *c, const char *name, const char *yaml, size_t len, struct report *r)
+{
+	struct loader l = { .c = c, .r = r };
+
+	memset(c, 0, sizeof *c);
+	name = arena_text(&c->arena, name, strlen(name));
+	if (name && yaml_read(&l, name, yaml, len, &c->root) && !l.no_memory)
+		return TW_OK;
+	config_free(c);
+	return TW_E_FATAL;
+}
+
 void config_free(struct config *c)
 {
 	arena_free(&c->arena);

@@ -4,6 +4,7 @@
  * rounding, no overflow.
  */
 #include "config/config.h"
+#include "event/event.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -117,6 +118,16 @@ int parse_duration(const char *text, int64_t *ret)
 	if (strcmp(text, "0") != 0 && read_sum(text, times, COUNT(times), COUNT(times), &ns) < 0)
 		return -1;
 	*ret = minus ? -ns : ns;
+	return 0;
+}
+
+int parse_time(const char *text, int64_t now, int64_t *ret)
+{
+	int64_t back;
+
+	if (parse_duration(text, &back) < 0)
+		return moment_parse(text, ret);
+	*ret = now - back;
 	return 0;
 }
 

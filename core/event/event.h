@@ -106,4 +106,7 @@ int32_t event_json(struct buf *out, const struct tw_event *, const struct intern
 /* A JSON string with its quotes; invalid UTF-8 becomes U+FFFD. */
 int32_t json_text(struct buf *out, const char *s, size_t len);
 
+/* "2026-01-01", "2026-01-01T10:30[:00[.123456789]][Z|+02:00]", UTC without a zone. 0, or -1 when it is no moment. */
+int moment_parse(const char *text, int64_t *ret);
+
 #endif

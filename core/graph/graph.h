@@ -40,6 +40,7 @@ struct sink_options {
 struct host_options {
 	const char *metrics; /* "": nowhere */
 	int64_t sync, sync_interval, segment_size, batch, workers, checkpoint, max_names;
+	int64_t when_full; /* 0 pause, 1 drop */
 	int64_t retain, retain_size, retain_alerts; /* see struct retention of state/store.h */
 };
 
@@ -90,13 +91,6 @@ static inline struct graph_node *graph_sink(const struct graph *g, uint32_t i)
 	return &g->nodes[g->n_sources + g->n_detectors + i];
 }
 const char *graph_key_name(enum key_field);
-
-/* The plan for people, for graphviz and for programs. */
-int32_t graph_text(const struct graph *, struct buf *out);
-int32_t graph_dot(const struct graph *, struct buf *out);
-int32_t graph_json(const struct graph *, struct buf *out);
-/* An upper bound on the memory the host gives this graph, in bytes. */
-uint64_t graph_memory(const struct graph *);
 
 /* The option tables of the host, for `tapewatch plugins` and the reference. */
 extern const struct tw_option graph_source_options[], graph_detector_options[], graph_sink_options[],

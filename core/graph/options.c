@@ -19,7 +19,9 @@ const struct tw_option graph_detector_options[] = {
 	TW_STRING(struct detector_options, cooldown, "0s",
 		  "after an alert its key stays quiet for a time (5m) or a number of events (100 events)"),
 	TW_STRING(struct detector_options, warmup, "0s",
-		  "no alerts of a key before it has been seen for a time (2h) or a number of events (100 events)"),
+		  "no alerts of a key before it has been seen for a time (2h) or a number of events (100 events). A "
+		  "detector "
+		  "that is new on a store with a past is first filled from the tape's last 2h, silently"),
 	TW_STRING(struct detector_options, key, "",
 		  "fields that select the state, for detectors that leave it open: symbol, account, account,symbol, "
 		  "none"),
@@ -54,6 +56,10 @@ const struct tw_option graph_host_options[] = {
 		"give up the oldest segments while the tape takes more than this, whatever their age; 0: no bound"),
 	TW_DURATION(struct host_options, retain_alerts, "0s", "0s", "36500d",
 		    "drop alerts from the log so long after they were written, once every sink has them; 0s: never"),
+	TW_ENUM(struct host_options, when_full, "pause", "pause|drop",
+		"when a sink that is behind would make tape or alerts stay beyond retain, retain_size or "
+		"retain_alerts: pause: "
+		"sources are not read until it has caught up; drop: it loses the oldest, with a dead letter"),
 	TW_STRING(struct host_options, metrics, "",
 		  "answer /metrics and /healthz at this address, e.g. 127.0.0.1:9464; without a host only on the "
 		  "loopback; read at the start"),

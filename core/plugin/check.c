@@ -108,6 +108,10 @@ static int32_t check_kind(const struct plugin *p, const char *file, struct tw_er
 		return err_set(e, TW_E_CONFIG, "%s: source '%s' has no poll(); " REBUILD, file, p->name);
 	if (p->kind == PLUGIN_SINK && !p->sink.write)
 		return err_set(e, TW_E_CONFIG, "%s: sink '%s' has no write(); " REBUILD, file, p->name);
+	if (p->kind == PLUGIN_SINK && !p->sink.position != !p->sink.mark)
+		return err_set(e, TW_E_CONFIG,
+			       "%s: sink '%s' has %s; a cursor that is kept with the data takes both; " REBUILD, file,
+			       p->name, p->sink.mark ? "mark() and no position()" : "position() and no mark()");
 	return TW_OK;
 }
 

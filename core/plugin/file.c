@@ -13,6 +13,8 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,6 +33,24 @@
 
 /* ---- who could have written it ---- */
 
+/* Groups of one are how many systems give every user a group: writable by that is writable by nobody else. */
+static bool is_private_group(gid_t gid, uid_t owner)
+{
+	char user_text[4096], group_text[4096];
+	struct passwd user, *pw = NULL;
+	struct group group, *gr = NULL;
+
+	if (getpwuid_r(owner, &user, user_text, sizeof user_text, &pw) != 0 || !pw ||
+	    getgrgid_r(gid, &group, group_text, sizeof group_text, &gr) != 0 || !gr)
+		return false;
+	if (user.pw_gid != gid || strcmp(group.gr_name, user.pw_name) != 0)
+		return false;
+	for (char **member = group.gr_mem; *member; member++)
+		if (strcmp(*member, user.pw_name) != 0)
+			return false;
+	return true;
+}
+
 static int32_t check_owner(const char *path, const struct stat *st, struct tw_err *e)
 {
 	if (st->st_uid != 0 && st->st_uid != geteuid())
@@ -43,6 +63,12 @@ static int32_t check_owner(const char *path, const struct stat *st, struct tw_er
 			e, TW_E_CONFIG,
 			"%s can be written by every user, who could run code in tapewatch that way: chmod o-w %s", path,
 			path);
+	if ((st->st_mode & S_IWGRP) && !is_private_group(st->st_gid, st->st_uid))
+		return err_set(
+			e, TW_E_CONFIG,
+			"%s can be written by everybody in group %u, who could run code in tapewatch that way: chmod "
+			"g-w %s",
+			path, (unsigned)st->st_gid, path);
 	return TW_OK;
 }
 

@@ -34,49 +34,54 @@ static const char *program_folder(struct arena *a)
 	return arena_text(a, path, (size_t)n);
 }
 
-/* The parts of a colon-separated list; empty parts do not mean "here", as they do in $PATH. */
-static const char *const *split(const char *list, struct arena *a)
+/* Beside the program, and at home. */
+static bool usual(const char **folders, uint32_t *n, struct arena *a)
 {
-	const char **folders = arena_alloc(a, (PLUGIN_MAX_FOLDERS + 1) * sizeof *folders);
+	const char *home = secure_getenv("HOME"), *program = program_folder(a);
+	uint32_t first = *n;
+
+	if (!program)
+		return false;
+	if (*program) {
+		folders[(*n)++] = arena_printf(a, "%s../plugins", program);
+		folders[(*n)++] = arena_printf(a, "%s../lib/tapewatch/plugins", program);
+	}
+	if (home && *home == '/')
+		folders[(*n)++] = arena_printf(a, "%s/.local/lib/tapewatch/plugins", home);
+	for (uint32_t i = first; i < *n; i++)
+		if (!folders[i])
+			return false;
+	return true;
+}
+
+#define USUAL 3u /* at most */
+
+const char *const *plugin_default_folders(struct arena *a)
+{
+	const char *list = secure_getenv("TAPEWATCH_PLUGINS");
+	const char **folders = arena_alloc(a, (PLUGIN_MAX_FOLDERS + USUAL + 1) * sizeof *folders);
+	bool had_usual = false;
 	uint32_t n = 0;
 
 	if (!folders)
 		return NULL;
-	while (n < PLUGIN_MAX_FOLDERS) {
+	if (!list || !*list)
+		return usual(folders, &n, a) ? folders : NULL;
+	/* An empty part means the usual folders, as in $MANPATH, and not "here", as in $PATH. */
+	for (;;) {
 		size_t len = strcspn(list, ":");
 
-		if (len > 0) {
+		if (len == 0 && !had_usual) {
+			had_usual = true;
+			if (!usual(folders, &n, a))
+				return NULL;
+		} else if (len > 0) {
 			folders[n] = arena_text(a, list, len);
 			if (!folders[n++])
 				return NULL;
 		}
-		if (!list[len])
-			break;
+		if (!list[len] || n >= PLUGIN_MAX_FOLDERS)
+			return folders;
 		list += len + 1;
 	}
-	return folders;
-}
-
-const char *const *plugin_default_folders(struct arena *a)
-{
-	const char *set = secure_getenv("TAPEWATCH_PLUGINS"), *home = secure_getenv("HOME");
-	const char **folders, *program;
-	uint32_t n = 0;
-
-	if (set && *set)
-		return split(set, a);
-	folders = arena_alloc(a, 4 * sizeof *folders);
-	program = program_folder(a);
-	if (!folders || !program)
-		return NULL;
-	if (*program) {
-		folders[n++] = arena_printf(a, "%s../plugins", program);
-		folders[n++] = arena_printf(a, "%s../lib/tapewatch/plugins", program);
-	}
-	if (home && *home == '/')
-		folders[n++] = arena_printf(a, "%s/.local/lib/tapewatch/plugins", home);
-	for (uint32_t i = 0; i < n; i++)
-		if (!folders[i])
-			return NULL;
-	return folders;
 }

@@ -33,11 +33,15 @@ struct plugin {
 struct plugins; /* the registry */
 
 /* folders: NULL-terminated, searched in order. NULL: the default path, which is
- *   $TAPEWATCH_PLUGINS (colon-separated) when set, else
+ *   $TAPEWATCH_PLUGINS (colon-separated; an empty part means what follows) when set, else
  *   DIR/../plugins and DIR/../lib/tapewatch/plugins, DIR being where this program lies,
  *   and $HOME/.local/lib/tapewatch/plugins. */
 struct plugins *plugins_new(const char *const *folders);
+/* The same, and `first` before the default path. NULL: nothing before it. */
+struct plugins *plugins_new_with(const char *first);
 void plugins_free(struct plugins *);
+/* A plugin that is part of this program: its manifest passes the same checks. */
+int32_t plugins_add(struct plugins *, const char *name, const struct tw_manifest *, struct tw_err *);
 /* From now on plugins are loaded beside running threads and open LMDB environments, where no child may be forked: what
  * this process has mapped already needs no trial, and everything else is tried by `tapewatch --try-plugin` in a process
  * of its own. */

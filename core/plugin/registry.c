@@ -55,6 +55,38 @@ struct plugins *plugins_new(const char *const *folders)
 	return ps;
 }
 
+struct plugins *plugins_new_with(const char *first)
+{
+	struct plugins *ps = plugins_new(NULL);
+	const char **both;
+	uint32_t n = 0;
+
+	if (!ps || !first)
+		return ps;
+	both = arena_alloc(&ps->arena, (PLUGIN_MAX_FOLDERS + 2) * sizeof *both);
+	if (both)
+		both[n++] = arena_text(&ps->arena, first, strlen(first));
+	if (!both || !both[0]) {
+		plugins_free(ps);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < PLUGIN_MAX_FOLDERS && ps->folders[i]; i++)
+		both[n++] = ps->folders[i];
+	ps->folders = both;
+	return ps;
+}
+
+int32_t plugins_add(struct plugins *ps, const char *name, const struct tw_manifest *m, struct tw_err *e)
+{
+	struct tried *t = &ps->files[ps->n];
+
+	if (ps->n == PLUGIN_MAX_FILES)
+		return err_set(e, TW_E_CONFIG, "more than %d plugins; '%s' is not loaded", PLUGIN_MAX_FILES, name);
+	*t = (struct tried){ .name = name, .file = name };
+	ps->n += 1;
+	return plugin_manifest_check(m, name, name, &ps->arena, &t->set, e);
+}
+
 void plugins_while_running(struct plugins *ps)
 {
 	ps->running = true;

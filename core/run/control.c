@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "run/endpoint.h"
 #include "run/figures.h"
+#include "run/notify.h"
 #include "run/run_impl.h"
 #include <signal.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ void run_stop(struct run *r)
 		return;
 	}
 	r->stopping = true;
+	notify_stopping(r);
 	for (uint32_t i = 0; i < r->machine->n_sources; i++)
 		pump_stop(r->machine->pumps[i]);
 	bell_ring(&r->bell);
@@ -102,6 +104,12 @@ static void on_tick(struct ev_loop *ev, ev_timer *w, int events)
 	progress_draw(r->machine->progress);
 }
 
+static void on_beat(struct ev_loop *ev, ev_timer *w, int events)
+{
+	(void)ev, (void)events;
+	notify_beat(w->data);
+}
+
 /* libev does not take its handlers away with its loop: a signal that comes from now on would write into freed memory.
  */
 static void stop_hearing(struct run *r)
@@ -150,6 +158,7 @@ static int32_t open_endpoint(struct run *r, struct tw_err *e)
 
 int32_t run_control(struct run *r, struct tw_err *e)
 {
+	double interval = notify_interval();
 	int32_t rc;
 
 	r->ev = ev_loop_new(EVFLAG_AUTO);
@@ -160,7 +169,8 @@ int32_t run_control(struct run *r, struct tw_err *e)
 	ev_signal_init(&r->sigterm, on_signal, SIGTERM);
 	ev_signal_init(&r->sighup, on_hangup, SIGHUP);
 	ev_timer_init(&r->tick, on_tick, 0.1, 0.1);
-	r->wake.data = r->sigint.data = r->sigterm.data = r->sighup.data = r->tick.data = r;
+	r->wake.data = r->sigint.data = r->sigterm.data = r->sighup.data = r->tick.data = r->beat.data = r;
+	ev_timer_init(&r->beat, on_beat, 0, interval);
 	ev_async_start(r->ev, &r->wake);
 	ev_signal_start(r->ev, &r->sigint);
 	ev_signal_start(r->ev, &r->sigterm);
@@ -168,6 +178,8 @@ int32_t run_control(struct run *r, struct tw_err *e)
 		take_hangups(r);
 	if (r->machine->progress)
 		ev_timer_start(r->ev, &r->tick);
+	if (interval > 0)
+		ev_timer_start(r->ev, &r->beat);
 	rc = open_endpoint(r, e);
 	if (rc == TW_OK)
 		rc = machine_start(r->machine, e);
@@ -176,6 +188,7 @@ int32_t run_control(struct run *r, struct tw_err *e)
 		run_abandon(r);
 	} else {
 		reload_ready(r);
+		notify_ready(r);
 		ev_run(r->ev, 0);
 	}
 	machine_join(r->machine);

@@ -2,56 +2,23 @@
  *
  * The sink's loop.
  */
-#include "run/delivery.h"
-#include "base/callctx.h"
 #include "base/crash.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "event/event.h"
+#include "run/delivery_impl.h"
 #include "run/screen.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH_RECORDS  256u
 #define EVENT_ROOM     256u
 #define PAUSE_FIRST_MS 50
 #define PAUSE_MAX_MS   10000
 #define IDLE_MS        200
 #define LAST_ATTEMPTS  10
 #define MAX_NAMES      1000000u
-
-struct delivery {
-	const struct graph *graph;
-	const struct graph_node *node;
-	const struct tw_sink *sink;
-	struct call call; /* while the plugin runs */
-	void *self;       /* of the node it was opened for; after a reload node is another one */
-	struct recorder *recorder;
-	struct tw_host host;
-	struct ext *ext;
-	struct bell bell;
-	struct log_reader *reader;
-	struct intern *names; /* the sink's own: scores name symbols by number */
-	struct arena scratch;
-	uint32_t number;
-	bool open, ended, failed;
-
-	struct block block;
-	size_t at;
-	uint64_t record; /* the last one looked at */
-	/* decoded, not yet accepted */
-	const struct tw_event *pending[BATCH_RECORDS];
-	unsigned char *room;
-	uint32_t n, accepted;
-
-	int32_t attempts, pause_ms;
-	int64_t not_before;
-	_Atomic bool hurry;
-	_Atomic int64_t leave_by; /* 0: stays */
-	_Atomic uint64_t delivered, refused, all_attempts, cursor;
-};
 
 static void host_log(const struct tw_host *h, int32_t level, const char *fmt, ...)
 {
@@ -101,7 +68,7 @@ static void close_sink(struct delivery *d)
 }
 
 struct delivery *delivery_new(const struct graph *g, const struct graph_node *node, struct store *store,
-			      struct recorder *recorder, uint64_t start, struct tw_err *e)
+			      struct recorder *recorder, uint64_t start, bool known, bool ends, struct tw_err *e)
 {
 	struct delivery *d = calloc(1, sizeof *d);
 
@@ -115,6 +82,9 @@ struct delivery *delivery_new(const struct graph *g, const struct graph_node *no
 		.kind = "sink", .plugin = node->plugin->name, .instance = node->name, .about = about_delivery
 	};
 	d->recorder = recorder;
+	d->store = store;
+	d->ends = ends;
+	d->first_kept = known ? 0 : store_first_alert(store);
 	d->record = start;
 	atomic_store(&d->cursor, start);
 	bell_init(&d->bell);
@@ -152,6 +122,7 @@ void delivery_free(struct delivery *d)
 	intern_free(d->names);
 	arena_free(&d->scratch);
 	free(d->room);
+	free(d->letters);
 	free(d);
 }
 
@@ -216,6 +187,7 @@ static bool gather(struct delivery *d)
 		}
 		if (!wanted(d, ev))
 			continue;
+		d->numbers[d->n] = record;
 		d->pending[d->n++] = ev;
 		used += EVENT_ROOM;
 	}
@@ -228,6 +200,7 @@ static void move_cursor(struct delivery *d, uint64_t record)
 		return;
 	atomic_store(&d->cursor, record);
 	recorder_cursor(d->recorder, d->number, record);
+	place_passed(d);
 }
 
 /* ---- failure ---- */
@@ -238,6 +211,7 @@ static enum step give_up(struct delivery *d, const char *doing, const struct tw_
 		  e->msg[0] ? e->msg : "no reason given", atomic_load(&d->cursor) + 1);
 	d->failed = true;
 	close_sink(d);
+	recorder_sink_gone(d->recorder, d->number);
 	return STEP_FAILED;
 }
 
@@ -245,14 +219,17 @@ static enum step try_later(struct delivery *d, const char *doing, const struct t
 {
 	unsigned char r = 0;
 
+	/* An end that waits for this sink would never come. */
+	bool hurry = atomic_load(&d->hurry) || (d->ends && recorder_held(d->recorder));
+
 	d->attempts++;
 	atomic_fetch_add(&d->all_attempts, 1);
-	if (atomic_load(&d->hurry) && d->attempts >= LAST_ATTEMPTS)
+	if (hurry && d->attempts >= LAST_ATTEMPTS)
 		return give_up(d, doing, e);
 	d->pause_ms = d->pause_ms ? d->pause_ms * 2 : PAUSE_FIRST_MS;
 	if (d->pause_ms > PAUSE_MAX_MS)
 		d->pause_ms = PAUSE_MAX_MS;
-	if (atomic_load(&d->hurry) && d->pause_ms > 1000)
+	if (hurry && d->pause_ms > 1000)
 		d->pause_ms = 1000;
 	(void)os->random(&r, 1);
 	d->not_before = os->mono() + ((int64_t)d->pause_ms * 750000 + (int64_t)d->pause_ms * r * 1950); /* 75..125 % */
@@ -262,7 +239,7 @@ static enum step try_later(struct delivery *d, const char *doing, const struct t
 	return STEP_IDLE;
 }
 
-static void refuse(struct delivery *d, const struct tw_err *e)
+static enum step refuse(struct delivery *d, const struct tw_err *e)
 {
 	const struct tw_event *ev = d->pending[d->accepted];
 	struct dead_letter letter = {
@@ -273,13 +250,20 @@ static void refuse(struct delivery *d, const struct tw_err *e)
 		.detail = { .s = e->msg, .len = (uint32_t)strlen(e->msg) },
 		.raw = { .s = (const char *)ev->raw, .len = ev->raw ? ev->raw_len : 0 },
 	};
-	if (recorder_refused(d->recorder, &letter) != TW_OK)
-		return;
+	struct tw_err why = { 0 };
+	int32_t rc = place_letter(d, d->numbers[d->accepted], &letter, &why);
+
+	if (rc < 0)
+		return give_up(d, "reading the dead letters", &why);
+	if (rc != TW_OK)
+		return STEP_IDLE; /* offered again */
 	CRASH_POINT("delivery.refused");
 	atomic_fetch_add(&d->refused, 1);
 	/* Done with for good, also when the rest of the batch is offered again. */
 	d->n--;
 	memmove(d->pending + d->accepted, d->pending + d->accepted + 1, (d->n - d->accepted) * sizeof *d->pending);
+	memmove(d->numbers + d->accepted, d->numbers + d->accepted + 1, (d->n - d->accepted) * sizeof *d->numbers);
+	return STEP_MORE;
 }
 
 /* The connection is gone, and with it what was accepted and not flushed: after the next open() the batch is offered
@@ -320,6 +304,13 @@ static enum step open_sink(struct delivery *d)
 	if (rc < 0)
 		return give_up(d, "cannot open", &e);
 	d->open = true;
+	rc = place_open(d, &e);
+	if (rc != TW_OK)
+		close_sink(d);
+	if (rc == TW_E_IO || rc == TW_AGAIN)
+		return try_later(d, "cannot read its position", &e);
+	if (rc < 0)
+		return give_up(d, "its position", &e);
 	CRASH_POINT("delivery.opened");
 	return STEP_MORE;
 }
@@ -327,8 +318,12 @@ static enum step open_sink(struct delivery *d)
 static enum step flush_and_move(struct delivery *d, uint64_t record)
 {
 	struct tw_err e = { 0 };
-	int32_t rc = d->sink->flush ? CALL(&d->call, d->sink->flush(d->self, &e)) : TW_OK;
+	int32_t rc = place_mark(d, record, &e);
 
+	if (rc == TW_AGAIN && !e.msg[0])
+		return STEP_IDLE;
+	if (rc == TW_OK && d->sink->flush)
+		rc = CALL(&d->call, d->sink->flush(d->self, &e));
 	if (rc == TW_E_FATAL || rc == TW_E_CONFIG)
 		return give_up(d, "flushing", &e);
 	if (rc < 0)
@@ -358,8 +353,7 @@ static enum step write_pending(struct delivery *d)
 	if (rc == TW_OK)
 		return flush_and_move(d, d->record);
 	if (rc == TW_E_DATA && d->accepted < d->n) {
-		refuse(d, &e);
-		return STEP_MORE;
+		return refuse(d, &e);
 	}
 	if (rc == TW_E_FATAL || rc == TW_E_CONFIG)
 		return give_up(d, "writing", &e);
@@ -368,6 +362,13 @@ static enum step write_pending(struct delivery *d)
 	else if (done)
 		d->attempts = d->pause_ms = 0;
 	return try_later(d, "writing", &e);
+}
+
+static enum step skip(struct delivery *d, uint64_t first, struct tw_err *e)
+{
+	int32_t rc = place_skip(d, first, e);
+
+	return rc < 0 ? give_up(d, "reading the alert log", e) : rc == TW_OK ? STEP_MORE : STEP_IDLE;
 }
 
 enum step delivery_step(struct delivery *d)
@@ -409,10 +410,14 @@ enum step delivery_step(struct delivery *d)
 	d->block = (struct block){ 0 };
 	switch (log_reader_next(d->reader, &d->block, &e)) {
 	case TW_OK:
-		return STEP_MORE;
+		if (d->block.first <= d->record + 1)
+			return STEP_MORE;
+		return skip(d, d->block.first, &e);
 	case TW_AGAIN:
 		return last || atomic_load(&d->leave_by) ? end(d) : STEP_IDLE;
 	default:
+		if (store_first_alert(d->store) > d->record + 1) /* while it was about to read them */
+			return skip(d, store_first_alert(d->store), &e);
 		return give_up(d, "reading the alert log", &e);
 	}
 }

@@ -13,9 +13,10 @@
 
 struct delivery;
 
-/* start: the record after which delivery begins. */
+/* start: the record after which delivery begins; known: it is the sink's cursor, so all behind it is for the sink. ends:
+ * the run comes to an end by itself, and may not wait for a sink for ever. */
 struct delivery *delivery_new(const struct graph *, const struct graph_node *sink, struct store *, struct recorder *,
-                              uint64_t start, struct tw_err *);
+                              uint64_t start, bool known, bool ends, struct tw_err *);
 void delivery_free(struct delivery *);
 /* What all instances of the run share. Before the first step. */
 void delivery_serve(struct delivery *, struct services *);

@@ -7,19 +7,28 @@
 #include <signal.h>
 #include <string.h>
 
+static void doze(struct loop *l, uint32_t seen)
+{
+	atomic_store_explicit(&l->asleep, true, memory_order_relaxed);
+	bell_wait(l->bell, seen, l->pause_ms(l->of));
+	atomic_store_explicit(&l->asleep, false, memory_order_relaxed);
+}
+
 static void *run(void *arg)
 {
 	struct loop *l = arg;
 	enum step s = STEP_MORE;
+	uint64_t turns = atomic_load(&l->turns);
 	void *stack = death_stack();
 
 	while (!atomic_load(&l->stop)) {
 		uint32_t seen = bell_read(l->bell);
 		s = l->step(l->of);
+		atomic_store_explicit(&l->turns, ++turns, memory_order_relaxed);
 		if (s == STEP_DONE || s == STEP_FAILED)
 			break;
 		if (s == STEP_IDLE)
-			bell_wait(l->bell, seen, l->pause_ms(l->of));
+			doze(l, seen);
 	}
 	death_stack_free(stack);
 	atomic_store(&l->result, (int)s);
@@ -52,6 +61,15 @@ int loop_start(struct loop *l, const char *name)
 		short_name[i] = name[i];
 	pthread_setname_np(l->thread, short_name);
 	return 0;
+}
+
+bool loop_alive(struct loop *l)
+{
+	uint64_t turns = atomic_load(&l->turns);
+	bool moved = turns != l->seen;
+
+	l->seen = turns;
+	return moved || !l->started || atomic_load(&l->asleep) || atomic_load(&l->over);
 }
 
 void loop_join(struct loop *l)

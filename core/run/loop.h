@@ -5,7 +5,7 @@
 #ifndef RUN_LOOP_H
 #define RUN_LOOP_H
 
-#include "bus/bell.h"
+#include "base/bell.h"
 #include <stdbool.h>
 
 struct loop {
@@ -20,9 +20,14 @@ struct loop {
 	_Atomic bool stop; /* end after the current step */
 	_Atomic int result; /* enum step, once ended */
 	_Atomic bool over;
+	_Atomic uint64_t turns; /* steps made */
+	_Atomic bool asleep;    /* nothing to do */
+	uint64_t seen;          /* turns at the last look; of the control thread */
 };
 
 int loop_start(struct loop *, const char *name); /* 0, or an errno value */
 void loop_join(struct loop *);
+/* Has it made a step since this was last asked, or nothing to do? [control] */
+bool loop_alive(struct loop *);
 
 #endif

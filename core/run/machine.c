@@ -148,6 +148,16 @@ static void on_durable(void *arg, uint32_t index, const struct position *at)
 
 /* ---- sinks ---- */
 
+static bool any_live(const struct graph *g)
+{
+	for (uint32_t i = 0; i < g->n_sources; i++) {
+		const struct tw_source *s = &graph_source(g, i)->plugin->source;
+		if (!s->finite || s->finite(graph_source(g, i)->self) != 1)
+			return true;
+	}
+	return false;
+}
+
 static void sink_free(struct run_sink *s)
 {
 	if (!s)
@@ -163,6 +173,7 @@ static struct run_sink *sink_new(struct machine *m, uint32_t i, struct tw_err *e
 	struct run_sink *s = calloc(1, sizeof *s);
 	uint64_t start = 0;
 	int32_t rc;
+	bool known;
 
 	if (!s) {
 		err_set(e, TW_E_FATAL, "memory is out");
@@ -171,10 +182,12 @@ static struct run_sink *sink_new(struct machine *m, uint32_t i, struct tw_err *e
 	s->plan = plan_hold(m->plan);
 	rc = store_cursor(m->run->store, n->name, &start, e);
 	/* A run that cannot be resumed delivers what it finds, not what earlier ones left */
+	known = rc == TW_OK;
 	if (rc == TW_AGAIN && m->run->o->no_tape)
 		start = store_last_alert(m->run->store);
 	if (rc >= 0)
-		s->delivery = delivery_new(m->plan->graph, n, m->run->store, m->recorder, start, e);
+		s->delivery = delivery_new(m->plan->graph, n, m->run->store, m->recorder, start, known,
+					   m->run->o->recording || !any_live(m->plan->graph), e);
 	if (!s->delivery) {
 		sink_free(s);
 		return NULL;
@@ -215,16 +228,6 @@ static int32_t make_sinks(struct machine *m, const struct machine *from, struct 
 
 /* ---- the whole ---- */
 
-static bool any_live(const struct graph *g)
-{
-	for (uint32_t i = 0; i < g->n_sources; i++) {
-		const struct tw_source *s = &graph_source(g, i)->plugin->source;
-		if (!s->finite || s->finite(graph_source(g, i)->self) != 1)
-			return true;
-	}
-	return false;
-}
-
 static struct recorder *make_recorder(struct machine *m)
 {
 	const struct host_options *h = &m->plan->graph->host;
@@ -233,9 +236,12 @@ static struct recorder *make_recorder(struct machine *m)
 	if (!r)
 		return NULL;
 	if (!m->run->recording)
-		recorder_retention(r, &(struct retention){ .tape_age = h->retain,
-							   .tape_bytes = (uint64_t)h->retain_size,
-							   .alert_age = h->retain_alerts });
+		recorder_retention(r,
+				   &(struct retention){ .tape_age = h->retain,
+							.tape_bytes = (uint64_t)h->retain_size,
+							.alert_age = h->retain_alerts,
+							.drop = h->when_full == 1 },
+				   !any_live(m->plan->graph));
 	recorder_on_durable(r, on_durable, m);
 	return r;
 }
@@ -253,8 +259,11 @@ static int32_t assemble(struct machine *m, const struct machine *from, struct tw
 				       .workers = o->workers ? o->workers : (uint32_t)g->host.workers,
 				       .record = !o->no_tape && !o->recording,
 				       .rebuild = o->rebuild && !from,
+				       .whole = o->whole,
 				       .figures = m->run->o->graph->host.metrics && *m->run->o->graph->host.metrics,
 				       .live = !o->recording && any_live(g),
+				       .until = o->until,
+				       .measure = o->measure,
 				       .deaths = m->run->deaths,
 				       .n_deaths = m->run->n_deaths };
 	int32_t rc;

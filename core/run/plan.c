@@ -154,6 +154,7 @@ static const struct {
 	{ "max_names", offsetof(struct host_options, max_names), false },
 	{ "retain", offsetof(struct host_options, retain), false },
 	{ "retain_size", offsetof(struct host_options, retain_size), false },
+	{ "when_full", offsetof(struct host_options, when_full), false },
 	{ "retain_alerts", offsetof(struct host_options, retain_alerts), false },
 };
 

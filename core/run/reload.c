@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/os.h"
+#include "run/notify.h"
 #include "run/run_impl.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ static void answer(struct run *r, enum outcome_word word, const char *text)
 	}
 	r->reload.generation++;
 	publish(r, word, text);
+	notify_ready(r);
 }
 
 static void answer_mistakes(struct run *r, const struct report *report)
@@ -109,6 +111,7 @@ static void begin(struct run *r)
 	const char *no = why_not(r);
 	int64_t now = os->mono();
 
+	notify_reloading(r);
 	if (no) {
 		char text[256];
 		snprintf(text, sizeof text, "no reload: %s\n", no);

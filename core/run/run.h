@@ -17,16 +17,20 @@ struct run_options {
 	const char *const *config; /* files and folders of the graph, for a reload; n_config 0: it cannot be reloaded */
 	uint32_t n_config;
 	bool no_tape, rebuild;
+	bool whole;            /* of a recording: see pipeline.h */
 	bool takeover;         /* ask the process that has the store to stop, and go on in its place */
 	bool scratch;          /* dir goes when the run is over: nothing is forced to the disk */
 	bool progress;         /* a bar on stderr, if the run has an end */
 	uint32_t batch;        /* 0: as configured */
 	uint32_t workers;      /* threads that judge; 0: as configured */
+	uint64_t until;        /* replay: the last event that is judged; 0: all of the tape */
+	bool measure;          /* how long each detector takes */
 };
 
 struct run_detector {
 	char *name;
 	uint64_t events, alerts, quiet, warming, scores, unkeyed, errors;
+	uint64_t busy_ns; /* with run_options.measure, see struct detector_stats */
 	const char *const *counter_names; /* of the plugin, NULL-terminated, or NULL */
 	uint64_t counters[32];
 	bool quarantined;

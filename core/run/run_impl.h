@@ -59,7 +59,7 @@ struct run {
 	struct ev_loop *ev;
 	ev_async wake;
 	ev_signal sigint, sigterm, sighup;
-	ev_timer tick;
+	ev_timer tick, beat;
 	struct reload reload;
 	struct run_summary *summary;
 	struct death *deaths; /* of earlier runs on this store */

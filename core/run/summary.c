@@ -35,6 +35,7 @@ static void add_detector(struct run_summary *s, const struct graph_node *node, c
 	d->warming += in->warming;
 	d->scores += in->scores;
 	d->unkeyed += in->unkeyed;
+	d->busy_ns += in->busy_ns;
 	d->errors += in->errors;
 	d->quarantined = in->quarantined;
 	if (d->counter_names != counters) /* other code under the same name counts other things */

@@ -5,8 +5,9 @@
  *
  *   SPACE_NAMES      interned number -> text
  *   SPACE_CATALOGUE  0 -> which keyspaces and instances the other numbers mean, one line each:
- *                    keyspace FIELDS LEVEL MAX_KEYS TTL [...]
- *                    instance NAME KEYSPACE STATE_VERSION STATE_SIZE [...] PLUGIN
+ *                    keyspace FIELDS LEVEL MAX_KEYS TTL FROM GROUP
+ *                    instance NAME KEYSPACE STATE_VERSION STATE_SIZE [...] PLUGIN FROM SINCE GROUP
+ *                    (FROM, SINCE, GROUP: see bus/joins.h; absent: 1 1 0)
  *   SPACE_KEYS + k   key number in keyspace k -> last_ts, symbol, account
  *   SPACE_STATE + i  key number -> the slot of instance i: the host's header, then the detector's bytes
  */

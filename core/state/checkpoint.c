@@ -150,3 +150,31 @@ int32_t store_read_checkpoint(struct store *s, uint64_t *ret_seq, struct buf *re
 	file_unread_end(s, txn);
 	return rc;
 }
+
+int32_t store_checkpoint_value(struct store *s, uint32_t space, uint32_t key, uint64_t *ret_seq, struct buf *ret,
+			       struct tw_err *err)
+{
+	struct value_key k = key_of(space, key);
+	struct state_head h;
+	MDB_txn *txn = NULL;
+	const void *data;
+	size_t len;
+	int32_t rc;
+
+	if (!s->state.env)
+		return TW_AGAIN;
+	rc = file_read(s, &s->state, &txn, err);
+	if (rc != TW_OK)
+		return rc;
+	rc = state_head_read(&s->state, txn, &h, err);
+	if (rc == TW_OK && !h.has_checkpoint)
+		rc = TW_AGAIN;
+	if (rc == TW_OK)
+		rc = sealed_get(&s->state, txn, DB_VALUES, &k, sizeof k, &data, &len, err);
+	if (rc == TW_OK && buf_add(ret, data, len) < 0)
+		rc = err_set(err, TW_E_IO, "out of memory");
+	if (rc == TW_OK)
+		*ret_seq = h.checkpoint_seq;
+	file_unread_end(s, txn);
+	return rc;
+}

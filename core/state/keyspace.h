@@ -51,6 +51,9 @@ struct keyspace {
 	uint32_t fields; /* enum key_field of graph.h: 1 symbol, 2 account */
 	uint32_t level, max_keys;
 	int64_t ttl;
+	uint64_t from; /* of use from this event on, for detectors of this group; see bus/joins.h */
+	uint32_t group;
+	bool fresh;
 	const struct intern *names; /* NULL: buckets by number */
 	struct places *shards;
 	uint32_t n_shards; /* 1 for a space without fields: its one key belongs to nobody in particular */

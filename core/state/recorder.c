@@ -17,12 +17,14 @@
 #define RETAIN_EVERY                                                                                                   \
 	1000000000LL               /* ns: one segment is given up this often, for removing a large file takes its time \
 				    */
+#define HOLD_AFTER   2000000000LL  /* ns: a sink may be behind that long */
 #define RETAIN_PAUSE 60000000000LL /* ns: after an attempt that failed */
 
 struct sink_cursor {
 	const char *name;
 	struct bell *wake;
 	_Atomic uint64_t record;
+	_Atomic bool gone;
 	uint64_t taken, stored; /* taken: goes with the group */
 };
 
@@ -49,6 +51,8 @@ struct recorder {
 	void (*durable)(void *arg, uint32_t index, const struct position *);
 	void *durable_arg;
 	struct retention retention;
+	bool ends;
+	_Atomic bool held;
 	int64_t retain_at;
 };
 
@@ -161,6 +165,11 @@ void recorder_hand(struct recorder *r, struct commit *c)
 bool recorder_idle(const struct recorder *r)
 {
 	return ring_count(&r->full) == 0 && ring_count(&r->free) >= COMMITS / 2;
+}
+
+bool recorder_at_rest(const struct recorder *r, bool taken)
+{
+	return ring_count(&r->free) == COMMITS - (taken ? 1 : 0);
 }
 
 /* ---- the group ---- */
@@ -383,9 +392,34 @@ static enum step fail(struct recorder *r, int32_t rc, const struct tw_err *e)
 	return STEP_FAILED;
 }
 
-void recorder_retention(struct recorder *r, const struct retention *limits)
+bool recorder_held(const struct recorder *r)
+{
+	return atomic_load_explicit(&r->held, memory_order_relaxed);
+}
+
+void recorder_sink_gone(struct recorder *r, uint32_t sink)
+{
+	atomic_store(&r->sinks[sink].gone, true);
+	bell_ring(&r->bell);
+}
+
+/* Hold the sources back, or let them go on. */
+static void hold(struct recorder *r, bool going)
+{
+	const char *holder = going ? NULL : store_holder(r->store); /* the oldest has just gone: nobody held it */
+	bool held = holder != NULL;
+
+	for (uint32_t i = 0; held && r->ends && i < r->n_sinks; i++)
+		if (atomic_load(&r->sinks[i].gone) && strcmp(r->sinks[i].name, holder) == 0)
+			held = false;
+	if (atomic_exchange(&r->held, held) != held)
+		bell_ring(r->wake);
+}
+
+void recorder_retention(struct recorder *r, const struct retention *limits, bool ends)
 {
 	r->retention = *limits;
+	r->ends = ends;
 }
 
 /* Between commits, and at the end, when nobody waits, until nothing is due. TW_AGAIN: something was given up. Only what
@@ -403,10 +437,13 @@ static int32_t retain(struct recorder *r, bool done, struct tw_err *e)
 	/* As committed: where a sink would go on after a crash. */
 	for (uint32_t i = 0; i < r->n_sinks; i++)
 		cursors[i] = (struct cursor){ r->sinks[i].name, r->sinks[i].stored };
+	limits.patience = done ? 0 : HOLD_AFTER;
 	limits.cursors = cursors;
 	limits.n_cursors = r->n_sinks;
 	rc = store_retain(r->store, &limits, e);
 	r->retain_at = os->mono() + RETAIN_EVERY;
+	if (rc == TW_OK || rc == TW_AGAIN)
+		hold(r, rc == TW_AGAIN);
 	if (rc == STORE_E_FATAL || rc == TW_AGAIN)
 		return rc;
 	if (rc < 0) {
@@ -515,6 +552,11 @@ int32_t recorder_refused(struct recorder *r, const struct dead_letter *d)
 	pthread_mutex_unlock(&r->refused_lock);
 	bell_ring(&r->bell);
 	return rc;
+}
+
+bool recorder_refused_waits(const struct recorder *r)
+{
+	return atomic_load(&r->n_refused) > 0;
 }
 
 void recorder_sinks_done(struct recorder *r)

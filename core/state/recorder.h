@@ -7,8 +7,8 @@
 #ifndef STATE_RECORDER_H
 #define STATE_RECORDER_H
 
-#include "bus/bell.h"
-#include "bus/ring.h"
+#include "base/bell.h"
+#include "base/ring.h"
 #include "state/store.h"
 
 #define COMMITS 16u                /* under way; a power of two */
@@ -47,12 +47,16 @@ struct commit {
 };
 
 struct recorder;
+/* A sink for which the limits of retention are reached holds the sources back, until it has caught up. [any] */
+bool recorder_held(const struct recorder *);
+
 /* wake: rung when a commit has come back or more has become durable. store NULL: commits vanish (benchmarks). */
 struct recorder *recorder_new(struct store *, uint32_t n_sources, struct bell *wake);
 void recorder_free(struct recorder *);
 
-/* What may be given up, and when; cursors are left out, the recorder knows its sinks. Before the first step. */
-void recorder_retention(struct recorder *, const struct retention *);
+/* What may be given up, and when; cursors are left out, the recorder knows its sinks. ends: the run ends by itself, so
+ * sources do not wait for a sink that has given up. Before the first step. */
+void recorder_retention(struct recorder *, const struct retention *, bool ends);
 
 /* Called on the recorder's thread for each position that has become durable; index: as in commit.positions. Set it
  * before the first step. */
@@ -62,6 +66,9 @@ void recorder_on_durable(struct recorder *, void (*durable)(void *arg, uint32_t 
 struct commit *recorder_take(struct recorder *); /* an empty commit, or NULL: all are under way, wait for the bell */
 void recorder_hand(struct recorder *, struct commit *);
 bool recorder_idle(const struct recorder *);     /* nothing waits: handing over now costs no delay */
+
+/* All that was handed over is durable, its checkpoint too; taken: the caller holds a commit. */
+bool recorder_at_rest(const struct recorder *, bool taken);
 
 /* One group of commits. STEP_DONE after the last one and the last cursors. [recorder] */
 enum step recorder_step(struct recorder *);
@@ -81,10 +88,14 @@ struct recorder_stats {
 void recorder_stats(const struct recorder *, struct recorder_stats *ret); /* [any] */
 
 /* Sinks: register before the first step; then move the cursor. recorder_sink() returns the number of the sink. */
+/* It has given up and will not fetch anything: [sink] */
+void recorder_sink_gone(struct recorder *, uint32_t sink);
 uint32_t recorder_sink(struct recorder *, const char *name, struct bell *wake, uint64_t start);
 void recorder_cursor(struct recorder *, uint32_t sink, uint64_t record); /* [sink] */
 /* A record that a sink refused for good. Copied. [sink] */
 int32_t recorder_refused(struct recorder *, const struct dead_letter *);
+/* Some of those are not durable yet. [any] */
+bool recorder_refused_waits(const struct recorder *);
 /* No sink will move its cursor any more: the recorder may finish. [any] */
 void recorder_sinks_done(struct recorder *);
 

@@ -255,17 +255,43 @@ static int32_t retain_tape(struct store *s, const struct retention *r, const str
 }
 
 /* ---- both ---- */
-static void say_who_holds(struct store *s, const struct slowest *slow, const struct held *held)
+const char *store_holder(const struct store *s)
+{
+	return s->holder[0] ? s->holder : NULL;
+}
+
+static int32_t forget_stranger(struct store *s, const struct slowest *slow, struct tw_err *err)
+{
+	int32_t rc = store_move_cursor(s, slow->name, NULL, err);
+
+	if (rc == TW_OK)
+		log_warn("store",
+			 "sink '%s' is not in the configuration and stands at record %" PRIu64 " of %" PRIu64
+			 "; what waits for it is beyond its time (retain, retain_size, retain_alerts): its cursor is "
+			 "forgotten. Configured again it begins with the oldest alert that is kept",
+			 slow->name, slow->record, s->state_head.last_alert);
+	return rc == TW_OK || rc == TW_AGAIN ? TW_AGAIN : rc;
+}
+
+static void say_who_holds(struct store *s, const struct slowest *slow, const struct held *held, int64_t patience)
 {
 	char what[128];
 	int n = 0;
 
 	if (!held->segments && !held->alerts) {
 		if (s->holder[0])
-			log_info("store", "sink '%s' does not hold retention back any more", s->holder);
+			log_warn("store", "sink '%s' does not hold anything back any more: sources are read again",
+				 s->holder);
 		s->holder[0] = '\0';
+		s->held_since = 0;
 		return;
 	}
+	if (!s->held_since || (s->holder[0] && strcmp(s->holder, slow->name) != 0)) {
+		s->held_since = os->mono();
+		s->holder[0] = '\0';
+	}
+	if (!s->holder[0] && os->mono() - s->held_since < patience)
+		return; /* perhaps it has just begun to fetch */
 	if (strcmp(s->holder, slow->name) == 0 && (s->holder_segments || !held->segments) &&
 	    os->mono() - s->holder_said < SAY_AGAIN)
 		return;
@@ -275,10 +301,14 @@ static void say_who_holds(struct store *s, const struct slowest *slow, const str
 			     held->segments == 1 ? "" : "s", (double)held->bytes / MIB);
 	if (held->alerts)
 		snprintf(what + n, sizeof what - (size_t)n, "%srecords of the alert log", n ? " and " : "");
-	log_warn("store", "sink '%s' is at record %" PRIu64 " of %" PRIu64 "; %s wait for it%s%s%s", slow->name,
-		 slow->record, s->state_head.last_alert, what,
-		 slow->here ? "" : "; it is not in the configuration: `tapewatch state drop ",
-		 slow->here ? "" : slow->name, slow->here ? "" : "` forgets it");
+	log_error(
+		"store",
+		"sink '%s' is at record %" PRIu64 " of %" PRIu64
+		"; %s wait for it: that is the bound (retain, retain_size, "
+		"retain_alerts), so sources are not read until it has fetched its %" PRIu64
+		" records; nothing is lost. Its own lines say why it does not. To go on without it: take it out of the "
+		"configuration and reload, or set `host: when_full: drop`",
+		slow->name, slow->record, s->state_head.last_alert, what, s->state_head.last_alert - slow->record);
 	snprintf(s->holder, sizeof s->holder, "%s", slow->name);
 	s->holder_said = os->mono();
 	s->holder_segments = held->segments > 0;
@@ -296,6 +326,8 @@ int32_t store_retain(struct store *s, const struct retention *r, struct tw_err *
 	if (s->mode != STORE_WRITE)
 		return err_set(err, TW_E_FATAL, "%s was opened for reading", s->dir);
 	rc = find_slowest(s, r, &slow, err);
+	if (r->drop)
+		slow.any = false;
 	if (rc == TW_OK && tape) {
 		rc = retain_tape(s, r, &slow, &held, err);
 		more = rc == TW_AGAIN;
@@ -306,8 +338,10 @@ int32_t store_retain(struct store *s, const struct retention *r, struct tw_err *
 	}
 	if (rc < 0 || rc == STORE_FULL)
 		return rc;
-	if (!more)
-		say_who_holds(s, &slow, &held);
+	if (!more && (held.segments || held.alerts) && !slow.here)
+		return forget_stranger(s, &slow, err);
+	if (!more || !(held.segments || held.alerts))
+		say_who_holds(s, &slow, &held, r->patience);
 	return more ? TW_AGAIN : TW_OK;
 }
 

@@ -146,6 +146,10 @@ int32_t store_read_checkpoint(struct store *, uint64_t *ret_seq, struct buf *ret
                               int32_t (*each)(void *arg, const struct state_value *, struct tw_err *), void *arg,
                               struct tw_err *);
 
+/* One value of the newest checkpoint, appended to ret. TW_AGAIN: no such value, or no checkpoint. */
+int32_t store_checkpoint_value(struct store *, uint32_t space, uint32_t key, uint64_t *ret_seq, struct buf *ret,
+                               struct tw_err *);
+
 /* ---- reading logs ----
  * A reader copies one block at a time and holds nothing between calls. It sees what other processes commit. */
 enum log_kind { LOG_TAPE, LOG_ALERTS, LOG_DEAD };
@@ -156,6 +160,10 @@ int32_t log_reader_open(struct log_reader **ret, struct store *, enum log_kind, 
  * `from`: skip), TW_AGAIN at the end for now, or negative: STORE_E_DAMAGED names segment and record. */
 int32_t log_reader_next(struct log_reader *, struct block *ret, struct tw_err *);
 void log_reader_close(struct log_reader *);
+
+/* The first event of the tape, in its order, whose time is ts or later and whose number is at most `last`. TW_AGAIN:
+ * there is none. */
+int32_t store_find_time(struct store *, int64_t ts, uint64_t last, uint64_t *ret, struct tw_err *);
 
 /* Walk the records of a block: *at starts at 0; false at the end. */
 bool tape_record(const struct block *, size_t *at, uint16_t *source, const unsigned char **event, size_t *len);
@@ -170,18 +178,22 @@ int alert_add(struct buf *, const unsigned char *event, size_t len);
 /* ---- retention ----
  * What is old enough is given up from the old end: segments of the tape that are sealed, that the checkpoint and the
  * alert log have passed and whose alerts every sink has; blocks of the alert log that every sink has. A sink that holds
- * something back is named in the log, once and then every hour. Sinks that the store knows from earlier runs count
- * too, until store_move_cursor() forgets them. */
+ * something back beyond its time is named in the log, once and then every hour. A sink that the store knows from earlier
+ * runs, and this run does not have, counts until then: instead of holding something back its cursor is forgotten. */
 struct retention {
 	int64_t tape_age;             /* ns since a segment was sealed; 0: for ever */
 	uint64_t tape_bytes;          /* of all segments together: above it the oldest goes whatever its age; 0: no bound */
 	int64_t alert_age;            /* ns since a block of alerts was written; 0: for ever */
+	int64_t patience;             /* ns; a sink that holds something back for so long is named, see store_holder() */
+	bool drop;                    /* what is due goes although a sink does not have it yet */
 	const struct cursor *cursors; /* the sinks of this run, as committed */
 	uint32_t n_cursors;
 };
 /* At most one segment and some thousand blocks of alerts. TW_OK: nothing was due; TW_AGAIN: something is gone, there may
  * be more; STORE_FULL; or negative. [recorder] */
 int32_t store_retain(struct store *, const struct retention *, struct tw_err *);
+/* The sink for which more is held than the limits allow, as of the last store_retain(); NULL: none. [recorder] */
+const char *store_holder(const struct store *);
 
 /* ---- looking after it ---- */
 struct segment_info {

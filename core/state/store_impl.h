@@ -106,6 +106,7 @@ struct store {
 	int64_t synced, checked;          /* monotonic times */
 	char holder[MAX_NAME + 1];        /* the sink that holds retention back, as said in the log at this time: */
 	int64_t holder_said;
+	int64_t held_since;               /* monotonic; 0: nothing is held */
 	bool holder_segments;             /* segments were named */
 	struct buf scratch;
 	_Atomic uint64_t last_seq, last_alert, complete;
@@ -212,7 +213,7 @@ int dead_add(struct buf *, const struct dead_letter *);
 /* ---- child.c: work that a broken file may kill ---- */
 struct child;
 typedef int32_t child_fn(struct child *, void *arg, struct tw_err *);
-int32_t child_run(child_fn *, void *arg, struct buf *report, struct tw_err *);
+int32_t child_run(child_fn *work, void *arg, struct buf *report, struct tw_err *);
 void child_at(struct child *, const char *what); /* named in the error when the child dies */
 void child_say(struct child *, const char *fmt, ...) TW_PRINTF(2, 3);
 

@@ -154,9 +154,9 @@ def run(a, path, core, work):
     _, _, peak = timed([str(BIN), "run", "-c", str(config), "-d", str(work / "base")], core)
     print(f"base process with the demo's configuration: {peak:.1f} MB (goal: under 30)\n")
 
-    for program, argv in (("codec", []), ("detectors", sorted(str(p) for p in (BIN.parent.parent / "plugins").glob("*.so")
-                                                               if p.stem in ("zscore", "iqr", "moving_average", "volume",
-                                                                             "technical", "rate")))):
+    detectors = sorted(str(p) for p in (BIN.parent.parent / "plugins").glob("*.so")
+                       if p.stem in ("zscore", "iqr", "moving_average", "volume", "technical", "rate"))
+    for program, argv in (("codec", []), ("window", []), ("detectors", detectors)):
         subprocess.run([PROGRAMS / program, *argv], check=True)
         print()
 

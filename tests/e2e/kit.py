@@ -15,16 +15,34 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = os.environ.get("TAPEWATCH_BIN", str(ROOT / "build/bin/tapewatch"))
 DATA = pathlib.Path(os.environ.get("TAPEWATCH_DATA", str(ROOT / "../shared/data")))
-PATIENCE = 120  # seconds until a run that hangs counts as failed
-# A sanitizer would make an exit code of a signal.
-DEATHS_AS_THEY_ARE = {name: os.environ.get(name, "") + ":handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigfpe=0:handle_sigill=0"
-                      for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")}
+
+
+def _sanitized():
+    try:
+        content = pathlib.Path(BIN).read_bytes()
+    except OSError:
+        return ""
+    return "address" if b"__asan_init" in content else "thread" if b"__tsan_init" in content else ""
+
+
+SANITIZED = _sanitized()  # "address", "thread" or ""
+SLACK = 5 if SANITIZED else 1
+PATIENCE = 120 * SLACK  # seconds until a run that hangs counts as failed
+
+# For runs that die on purpose: the end is to be the signal or the code, not the report and the code of a sanitizer.
+_DEADLY = "handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigfpe=0:handle_sigill=0"
+DIES = {name: ":".join(filter(None, [os.environ.get(name), options])) for name, options in (
+    ("ASAN_OPTIONS", _DEADLY), ("TSAN_OPTIONS", f"{_DEADLY}:report_thread_leaks=0"))} if SANITIZED else {}
+
+
+def environment(env):
+    return {**os.environ, **env, **(DIES if "TW_CRASH" in env else {})} if env else None
 
 
 def tapewatch(*args, cwd=None, timeout=PATIENCE, env=None, **kwargs):
     """Run to the end; text in, text out."""
     return subprocess.run([BIN, *map(str, args)], cwd=cwd, timeout=timeout, text=True, capture_output=True,
-                          env={**os.environ, **env} if env else None, **kwargs)
+                          env=environment(env), **kwargs)
 
 
 def json_lines(text):
@@ -81,7 +99,7 @@ class Pipeline:
         with open(self.folder / "log", "a") as log:
             return subprocess.Popen([BIN, "run", "-c", "c.yaml", "-d", dir, *map(str, args)], cwd=self.folder,
                                     stdin=subprocess.DEVNULL, stdout=stdout, stderr=log,
-                                    env={**os.environ, **env} if env else None)
+                                    env=environment(env))
 
     def log(self):
         return (self.folder / "log").read_text()
@@ -119,7 +137,7 @@ class Pipeline:
 
 def wait_for(condition, process, seconds=60):
     """Look again and again until condition() holds: True. False when the process ended first. Fails at the deadline."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * SLACK
     while not condition():
         try:
             process.wait(timeout=0.002)
@@ -131,7 +149,7 @@ def wait_for(condition, process, seconds=60):
 
 def stop(process, number=signal.SIGTERM, seconds=60):
     process.send_signal(number)
-    return process.wait(timeout=seconds)
+    return process.wait(timeout=seconds * SLACK)
 
 
 # ---- packed files -----------------------------------------------------------------------------------------------
@@ -216,7 +234,7 @@ def same_alerts(alerts, must, may, relative=1e-9, absolute=1e-9, ties=0.05):
 
 def read_lines(process, n, seconds=60):
     """The next n lines from a process's pipe, which must be there before the deadline."""
-    deadline, have = time.monotonic() + seconds, b""
+    deadline, have = time.monotonic() + seconds * SLACK, b""
     os.set_blocking(process.stdout.fileno(), False)
     while have.count(b"\n") < n:
         left = deadline - time.monotonic()

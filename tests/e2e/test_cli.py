@@ -179,7 +179,7 @@ def test_a_damaged_state_is_exit_code_4_with_a_sentence(spoil, store, tmp_path):
 
 # ---- plugins, graph -----------------------------------------------------------------------------------------------
 
-NAMES = ["csv", "demo", "iqr", "martingale", "moving_average", "rate", "technical", "volume", "wash_trade", "zscore",
+NAMES = ["csv", "demo", "exec", "iqr", "martingale", "moving_average", "rate", "technical", "volume", "wash_trade", "zscore",
          "console", "jsonl", "null"]
 
 

@@ -10,6 +10,10 @@ import kit
 EXAMPLES = sorted(p.relative_to(kit.ROOT) for p in [*kit.ROOT.glob("examples/*.yaml"), *kit.ROOT.glob("conf.d/*.yaml")])
 MATRIX = [(w, b) for w in (1, 2, 3, 7) for b in (1, 7, 256)]
 DEMO = {"TAPEWATCH_DEMO_DURATION": "20m"}
+SMALLEST = 1
+if kit.SANITIZED:  # what is accessed wrongly is so for any of them; one by one, a million ticks take minutes
+    MATRIX, SMALLEST = [(2, 7), (7, 256)], 5
+    DEMO = {"TAPEWATCH_DEMO_DURATION": "5m"}
 
 
 @pytest.fixture(scope="module", params=EXAMPLES, ids=lambda p: p.stem)
@@ -43,7 +47,7 @@ def test_a_replay_of_the_tape_gives_the_digest_of_the_live_run(pipeline, workers
     assert done.stdout.split()[-1] == said
 
 
-@pytest.mark.parametrize("workers, batch", [(2, 7), (3, 1), (7, 256)])
+@pytest.mark.parametrize("workers, batch", [(2, 7), (3, SMALLEST), (7, 256)])
 def test_a_live_run_with_more_workers_gives_the_same_digest(pipeline, workers, batch):
     config, folder, said = pipeline
     store = folder / f"live-{workers}-{batch}"
@@ -52,7 +56,7 @@ def test_a_live_run_with_more_workers_gives_the_same_digest(pipeline, workers, b
     assert digest(store) == said
 
 
-@pytest.mark.parametrize("workers, batch", [(1, 256), (2, 7), (7, 1)])
+@pytest.mark.parametrize("workers, batch", [(1, 256), (2, 7), (7, SMALLEST)])
 def test_a_rebuild_gives_the_same_digest(pipeline, workers, batch):
     config, folder, said = pipeline
     done = tool("run", "-c", config, "-d", folder / "live", "--rebuild", "--workers", workers, "--batch", batch, "-q")

@@ -3,7 +3,7 @@
 
 In a page, a block ```LANG file=NAME is a file to write. A block ```console holds commands behind "$ " (further lines of one
 end in a backslash) and what they print: "..." stands for anything, within a line or as lines. Commands that print more than
-the page shows must say so with "...". A page's commands share one shell and one empty folder.
+the page shows must say so with "...". A page's commands share one shell and one empty folder, and an installed tapewatch.
 """
 import os
 import pathlib
@@ -51,10 +51,10 @@ def matches(expected, printed):
 class Shell:
     """One bash for a page; stderr is shown with stdout, as on a terminal."""
 
-    def __init__(self, folder):
-        bin = pathlib.Path(kit.BIN).resolve()
-        env = {**os.environ, "PATH": f"{bin.parent}:{os.environ['PATH']}", "TMPDIR": str(folder), "HOME": str(folder),
-               "TAPEWATCH_BUILD": str(bin.parent.parent), "TAPEWATCH_TREE": str(kit.ROOT)}
+    def __init__(self, folder, prefix):
+        packages = next(prefix.glob("**/pkgconfig/tapewatch.pc")).parent
+        env = {**os.environ, "PATH": f"{prefix / 'bin'}:{os.environ['PATH']}", "TMPDIR": str(folder), "HOME": str(folder),
+               "CMAKE_PREFIX_PATH": str(prefix), "PKG_CONFIG_PATH": str(packages)}
         env.pop("TAPEWATCH_PLUGINS", None)
         self.process = subprocess.Popen(["bash"], cwd=folder, env=env, text=True, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
@@ -77,9 +77,18 @@ class Shell:
         self.process.communicate()
 
 
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prefix")
+    build = pathlib.Path(kit.BIN).resolve().parents[1]
+    done = subprocess.run(["cmake", "--install", build, "--prefix", folder], text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
-def test_the_commands_of_the_page_do_what_it_says(page, tmp_path):
-    shell = Shell(tmp_path)
+def test_the_commands_of_the_page_do_what_it_says(page, prefix, tmp_path):
+    shell = Shell(tmp_path, prefix)
     try:
         for language, name, text in blocks(page):
             if name:

@@ -30,7 +30,8 @@ def examples():
 
 @pytest.mark.parametrize("name", examples())
 def test_each_example_loads(name):
-    done = kit.tapewatch("plugins", name, env=ENV)
+    # not in the folder of the tests' own plugins, one of which hangs until the host loses patience
+    done = kit.tapewatch("plugins", name, env={"TAPEWATCH_PLUGINS": str(EXAMPLES)})
     assert done.returncode == 0, done.stderr
     assert name in done.stdout
 
@@ -75,10 +76,10 @@ def test_a_value_and_its_position_agree_wherever_it_dies(pipeline, crash):
 def test_values_go_on_into_the_next_segments(pipeline):
     config = json.loads(json.dumps(KV))
     config["host"]["segment_size"] = "1MiB"
-    config["sources"]["sum"]["events"] = 60000
+    config["sources"]["sum"]["events"] = 120000
     pipeline.run(config, env=ENV)
-    assert len(list(pipeline.path("data/tape").glob("*.tape"))) > 2
-    assert agreement(pipeline) == 60000
+    assert len(list(pipeline.path("data/tape").glob("*.tape"))) > 1  # how many depends on how long the disk takes
+    assert agreement(pipeline) == 120000
     assert kit.tapewatch("tape", "verify", "data", cwd=pipeline.folder).returncode == 0
 
 
@@ -130,7 +131,7 @@ def test_metrics_are_what_prometheus_reads(pipeline):
         for (name, labels), value in first.items():
             if name.endswith("_total"):
                 assert second[name, labels] >= value
-        assert 0 < second["process_resident_memory_bytes", None] < 30e6
+        assert 0 < second["process_resident_memory_bytes", None] < (1e9 if kit.SANITIZED else 30e6)
         assert second["tapewatch_source_events_total", 'source="count"'] >= second["tapewatch_detector_events_total", 'detector="r"']
         assert second["tapewatch_plugin_ext_metrics_quotes_total", 'instance="m"'] == 0  # there are only trades
         if shutil.which("promtool"):

@@ -6,9 +6,12 @@ import subprocess
 
 import pytest
 
+import kit
+
 MODEL = pathlib.Path(__file__).resolve().parents[1] / "model"
 
 pytestmark = [
+    pytest.mark.skipif(bool(kit.SANITIZED), reason="the model is no part of the program under test"),
     pytest.mark.skipif(not shutil.which("spin"), reason="spin is missing (Debian package spin)"),
     pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is missing (Debian package gcc)"),
 ]

@@ -8,9 +8,9 @@ import kit
 import reload_kit as rk
 from reload_kit import need, series, source
 
+ENV = {**rk.ENV, **kit.DIES}
 N = 2000
 MARK = 666.5
-ENV = {**rk.ENV, **kit.DEATHS_AS_THEY_ARE}
 
 
 @pytest.fixture(autouse=True)

@@ -86,8 +86,7 @@ def test_a_reoptioned_detector_keeps_its_state(pipeline):
     assert [a["seq"] for a in slow] == counts, "the count of events began anew"
     for a, n in zip(slow, counts):
         assert a["reason"].startswith(f"chain {expected[n]:016x} ")
-    turn = next(i for i, n in enumerate(counts) if n % 50)
-    assert counts[:turn] == [50 * (i + 1) for i in range(turn)]
+    turn = next(i for i, n in enumerate(counts) if n != 50 * (i + 1))  # 700 is a turn of both
     assert counts[turn:] == [n for n in range(70, N + 1, 70) if n > counts[turn - 1]][-len(counts[turn:]):]
     assert len({a["config"] for a in slow}) == 2  # each alert tells which options it was raised with
 
@@ -292,7 +291,8 @@ def test_reloads_leave_no_descriptors_threads_or_memory_behind(pipeline):
     reload_until(60)
     after = counts(process.pid)
     assert after[:2] == (fds, threads)
-    assert after[2] < memory * 1.2 + 4096
+    # a sanitizer keeps what was freed for a while, and counts leaks by itself
+    assert kit.SANITIZED or after[2] < memory * 1.2 + 4096
     assert kit.stop(process) == 0, pipeline.log()
 
 

@@ -28,7 +28,7 @@ CONFIG = {
 def live(tmp_path_factory):
     """A simulated broker of quotes, trades, deals and news, and a file of ticks beside it; run once."""
     p = kit.Pipeline(tmp_path_factory.mktemp("live"))
-    p.write("ticks.csv", test_resume.ticks(21, 20000, "XXX/USD", 150))
+    p.write("ticks.csv", test_resume.ticks(21, 20000, "XAG/USD", 150))
     p.run({**CONFIG, "sources": {"world": {"plugin": "demo", "duration": "1h", "seed": 3},
                                  "ticks": {"plugin": "csv", "path": "ticks.csv"}}})
     return p

@@ -2,11 +2,13 @@
 """Retention in real runs: the store stays within its bounds, nothing that is still needed goes, and nobody who reads
 notices more than a later beginning."""
 import datetime
+import json
 import re
 
 import pytest
 
 import kit
+import reload_kit
 
 START = datetime.datetime(2026, 1, 5)
 MIB = 1 << 20
@@ -45,6 +47,10 @@ def append(pipeline, n, first):
 
 def segments(pipeline):
     return sorted(int(p.name[:6]) for p in pipeline.path("data/tape").glob("*.tape"))
+
+
+def cursors(pipeline):
+    return json.loads(pipeline.ask("state", "ls", "--json", "-d", "data"))["sinks"]
 
 
 def test_without_limits_everything_stays(filled):
@@ -105,20 +111,117 @@ def test_a_sink_that_is_down_holds_what_it_has_not(filled):
     assert filled.alerts() == []
 
 
-def test_a_sink_that_is_gone_holds_until_it_is_dropped(filled):
+def test_a_sink_that_is_gone_is_forgotten_when_it_would_hold(filled):
     filled.run(config())
-    old = segments(filled)
     append(filled, N, N)
+    filled.run(config(None, {"other": {"plugin": "null", "inputs": ["far"]}}))
+    assert {s["name"]: s["record"] for s in cursors(filled)}["lines"] == ALERTS  # nothing has a time to be beyond
     done = filled.run(config({"retain": "1ms"}, {"other": {"plugin": "null", "inputs": ["far"]}}))
-    assert re.search(rf"sink 'lines' is at record {ALERTS} of \d+; ", done.stderr)
-    assert "it is not in the configuration: `tapewatch state drop lines` forgets it" in done.stderr
-    held = segments(filled)
-    assert held[0] >= old[-1] and len(held) > 2  # the next record is about event N + 5000
-    assert filled.events("--limit", "1")[0]["seq"] <= N + 5000
+    assert f"sink 'lines' is not in the configuration and stands at record {ALERTS} of {2 * ALERTS}" in done.stderr
+    assert "its cursor is forgotten" in done.stderr
+    assert [s["name"] for s in cursors(filled)] == ["other"]
+    assert len(segments(filled)) == 1
+
+
+def test_a_sink_that_is_gone_can_be_dropped_by_hand(filled):
+    filled.run(config())
+    assert [s["name"] for s in cursors(filled)] == ["lines"]
     forgotten = kit.tapewatch("state", "drop", "lines", "-d", "data", cwd=filled.folder)
     assert forgotten.returncode == 0, forgotten.stderr
-    filled.run()
-    assert segments(filled) == held[-1:]
+    assert cursors(filled) == []
+
+
+def live(host=None):
+    """Trades whose size counts 1, 2, 3 ... without end, and a sink whose folder is a file for now."""
+    return {"host": {"segment_size": "1MiB", "retain_size": "8MiB", "checkpoint": "100ms", **(host or {})},
+            "sources": {"count": {"plugin": "counting_source", "symbol": "X", "burst": 100}},
+            "detectors": {"every": {"plugin": "slow_detector", "inputs": ["count"], "every": 5000, "key": "none"}},
+            "sinks": {"lines": {"plugin": "jsonl", "inputs": ["every"], "path": "blocked/alerts.jsonl"}}}
+
+
+@pytest.fixture
+def stuck(pipeline):
+    """A live run that has come to the bound of its tape because of a sink that is down."""
+    reload_kit.need("counting_source", "slow_detector")
+    pipeline.write("blocked", "a file where the sink wants a folder")
+    pipeline.configure(live())
+    pipeline.process = pipeline.start(env=reload_kit.ENV)
+    yield pipeline
+    if pipeline.process.poll() is None:
+        pipeline.process.kill()
+        pipeline.process.wait()
+
+
+def bound_reached(pipeline):
+    return kit.wait_for(lambda: "sources are not read until it has fetched its" in pipeline.log(), pipeline.process, 120)
+
+
+def unblock(pipeline):
+    pipeline.path("blocked").unlink()
+    pipeline.path("blocked").mkdir()
+
+
+def check_books(pipeline):
+    """Every trade that came is on the tape once, every alert was delivered once."""
+    pipeline.process.terminate()
+    assert pipeline.process.wait(timeout=kit.PATIENCE) == 0, pipeline.log()
+    events = [e for e in pipeline.events() if e["kind"] == "trade"]
+    assert [e["size"] for e in events] == list(range(int(events[0]["size"]), int(events[0]["size"]) + len(events)))
+    delivered = kit.json_lines(pipeline.path("blocked/alerts.jsonl").read_text())
+    assert [a["id"] for a in delivered] == [a["id"] for a in pipeline.alerts()]
+
+
+def test_a_sink_that_is_down_stops_the_sources_at_the_bound_and_they_go_on(stuck):
+    assert bound_reached(stuck), stuck.log()
+    alerts = stuck.alerts()
+    assert f"sink 'lines' is at record 0 of {len(alerts)}" in stuck.log()
+    size, readings = stuck.tape_bytes(), []
+
+    def still():
+        readings.append(stuck.tape_bytes())
+        return len(readings) > 20 and len(set(readings[-20:])) == 1
+    assert kit.wait_for(still, stuck.process), "the tape goes on growing"
+    assert size < 40 * MIB
+    unblock(stuck)
+    assert kit.wait_for(lambda: "sources are read again" in stuck.log(), stuck.process), stuck.log()
+    assert kit.wait_for(lambda: len(stuck.alerts()) > len(alerts), stuck.process), stuck.log()
+    assert stuck.log().count("sources are not read until") == 1
+    check_books(stuck)
+
+
+def test_taking_the_sink_out_by_a_reload_lets_the_sources_go_on(stuck):
+    assert bound_reached(stuck), stuck.log()
+    before = len(stuck.alerts())
+    stuck.configure({**live(), "sinks": {"nothing": {"plugin": "null", "inputs": ["every"]}}})
+    reload_kit.ask_reload(stuck)
+    assert kit.wait_for(lambda: len(stuck.alerts()) > before, stuck.process), stuck.log()
+
+
+def test_dropping_the_oldest_leaves_a_dead_letter(pipeline):
+    reload_kit.need("counting_source", "slow_detector")
+    pipeline.write("blocked", "a file where the sink wants a folder")
+    pipeline.configure(live({"when_full": "drop", "retain_alerts": "3s"}))
+    pipeline.process = pipeline.start(env=reload_kit.ENV)
+    try:
+        reload_kit.ready(pipeline, pipeline.process)
+
+        def dropped():
+            return json.loads(pipeline.ask("state", "ls", "--json", "-d", "data"))["alerts"]["first"] > 1
+        assert kit.wait_for(dropped, pipeline.process, 120), pipeline.log()
+        unblock(pipeline)
+        assert kit.wait_for(lambda: "were given up before this sink had them" in pipeline.log(), pipeline.process)
+        assert kit.wait_for(lambda: pipeline.path("blocked/alerts.jsonl").exists(), pipeline.process)
+        pipeline.process.terminate()
+        assert pipeline.process.wait(timeout=kit.PATIENCE) == 0, pipeline.log()
+    finally:
+        pipeline.process.kill()
+    letters = [d for d in pipeline.dead() if d["reason"] == "given_up"]
+    assert [d["source"] for d in letters] == ["lines"]
+    gone = re.search(r"records (\d+) to (\d+) of the alert log were given up", letters[0]["detail"])
+    first, last = int(gone[1]), int(gone[2])
+    delivered = kit.json_lines(pipeline.path("blocked/alerts.jsonl").read_text())
+    numbers = [int(a["reason"].split("after ")[1].split()[0]) // 5000 for a in delivered]  # of the record
+    assert numbers == [n for n in range(1, numbers[-1] + 1) if not first <= n <= last]
 
 
 def test_alerts_are_dropped_once_delivered(filled):

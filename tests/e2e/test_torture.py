@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
+import kit
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("TAPEWATCH_BIN", ROOT / "build/bin/tapewatch")).resolve()
-SANITIZED = any(word in BIN.read_bytes() for word in (b"__asan_init", b"__tsan_init")) if BIN.exists() else False
 SLOW_DETECTOR = BIN.parent.parent / "tests/plugins/slow_detector.so"
 
 
@@ -17,7 +18,7 @@ def test_nothing_that_is_done_to_it_changes_what_it_says(tmp_path):
     if not SLOW_DETECTOR.exists():
         pytest.skip(f"{SLOW_DETECTOR} is missing: built with TAPEWATCH_TESTS=OFF")
     # a sanitizer takes the place of the preloaded library, and most of the time
-    args = ["--quick", "--only", "kills", "--kills", "20"] if SANITIZED else ["--quick"]
+    args = ["--quick", "--only", "kills", "--kills", "20"] if kit.SANITIZED else ["--quick"]
     done = subprocess.run([sys.executable, str(ROOT / "tests/torture/torture.py"), *args, "--dir", str(tmp_path / "torture")],
                           env={**os.environ, "TAPEWATCH_BIN": str(BIN)}, text=True, capture_output=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -3,7 +3,7 @@
  * Fuzzes the reader of `tape import`: whatever line comes, it is refused or becomes a canonical event; and what became
  * one is written as a line that becomes the same bytes again.
  */
-#include "cli/tape_line.h"
+#include "event/tape_line.h"
 #include <stdlib.h>
 #include <string.h>
 

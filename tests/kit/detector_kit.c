@@ -331,6 +331,7 @@ static int32_t fire_timers(struct detector_kit *k)
 		now.due = next->due;
 		next->due = 0;
 		k->judging = &now;
+		k->ctx.now = now.due;
 		r = k->detector->timer(&k->ctx, next->state, now.due);
 		k->judging = NULL;
 		if (r < 0)
@@ -350,6 +351,7 @@ static int32_t judge(struct detector_kit *k, const struct tw_event *const *ev, s
 		states[i] = keys[i]->state;
 	k->judging = &now;
 	k->ctx.i = 0;
+	k->ctx.now = k->detector->timer ? k->now : 0;
 	rc = k->detector->process(&k->ctx, &b);
 	k->judging = NULL;
 	return rc;

@@ -54,7 +54,7 @@ static int32_t make_deliveries(struct host *h, struct tw_err *e)
 		int32_t rc = store_cursor(h->store, n->name, &start, e);
 		if (rc < 0)
 			return rc;
-		h->deliveries[i] = delivery_new(&h->graph, n, h->store, h->recorder, start, e);
+		h->deliveries[i] = delivery_new(&h->graph, n, h->store, h->recorder, start, false, true, e);
 		if (!h->deliveries[i])
 			return TW_E_FATAL;
 		h->n_deliveries++;

@@ -373,11 +373,31 @@ int32_t store_read_checkpoint(struct store *s, uint64_t *ret_seq, struct buf *re
 	return TW_OK;
 }
 
+int32_t store_checkpoint_value(struct store *s, uint32_t space, uint32_t key, uint64_t *ret_seq, struct buf *ret,
+			       struct tw_err *e)
+{
+	const struct disk_value *v = s->disk->has_checkpoint ? disk_get(s->disk, space, key) : NULL;
+
+	(void)e;
+	if (!v)
+		return TW_AGAIN;
+	if (buf_add(ret, v->data, v->len) != 0)
+		must(NULL);
+	*ret_seq = s->disk->checkpoint_seq;
+	return TW_OK;
+}
+
 /* Nothing gets old in a simulation. */
 int32_t store_retain(struct store *s, const struct retention *r, struct tw_err *e)
 {
 	(void)s, (void)r, (void)e;
 	return TW_OK;
+}
+
+const char *store_holder(const struct store *s)
+{
+	(void)s;
+	return NULL;
 }
 
 /* ---- reading ---- */
@@ -436,4 +456,24 @@ void log_reader_close(struct log_reader *r)
 		return;
 	buf_free(&r->copy);
 	free(r);
+}
+
+int32_t store_find_time(struct store *s, int64_t ts, uint64_t last, uint64_t *ret, struct tw_err *e)
+{
+	struct log_reader *reader;
+	struct block b;
+	int32_t rc = log_reader_open(&reader, s, LOG_TAPE, 1, e);
+	bool found = false;
+
+	while (!found && rc == TW_OK && (rc = log_reader_next(reader, &b, e)) == TW_OK) {
+		const unsigned char *event;
+		uint16_t source;
+		size_t at = 0, len;
+		while (!found && tape_record(&b, &at, &source, &event, &len)) {
+			found = event_ts(event) >= ts;
+			*ret = found ? event_seq(event) : *ret;
+		}
+	}
+	log_reader_close(reader);
+	return found && *ret > last ? TW_AGAIN : rc;
 }

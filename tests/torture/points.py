@@ -9,6 +9,7 @@ from harness import ROOT, Violation, guarded
 from kills import options, raise_late
 
 DEATH = 137
+ELSEWHERE = ("joins.",)  # a detector must be new for them: tests/e2e/test_warmup.py passes and kills there
 
 # A world, and what has happened to its store before: nothing; a crash at a point; a death by poison. Each point is tried in
 # the first of these in which it is passed.
@@ -145,5 +146,5 @@ def run(torture, worlds):
             done = pool.submit(one, torture, *what)
             done.add_done_callback(raise_late(torture, "crash points"))
     for point in torture.points:
-        if not torture.tally.reached[point]:
+        if not torture.tally.reached[point] and not point.startswith(ELSEWHERE):
             torture.violated("crash points", f"{point} was never reached")

@@ -2,8 +2,8 @@
  *
  * Rings, bells, timers, keyspaces and tables: the parts of the bus that can be seen without a pipeline.
  */
-#include "bus/bell.h"
-#include "bus/ring.h"
+#include "base/bell.h"
+#include "base/ring.h"
 #include "bus/timers.h"
 #include "event/event.h"
 #include "state/keyspace.h"

@@ -4,6 +4,7 @@
  */
 #include "cli/cli.h"
 #include "cli_kit.h"
+#include "config/config.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -238,7 +239,7 @@ static void main_suggests_the_nearest_verb(void **state)
 static void check_time(const char *text, int64_t expected)
 {
 	int64_t ts = -7;
-	if (cli_time(text, 1000 * S, &ts) != 0)
+	if (parse_time(text, 1000 * S, &ts) != 0)
 		fail_msg("'%s' was refused", text);
 	assert_int_equal(ts, expected);
 }
@@ -278,7 +279,7 @@ static void what_is_no_time_is_refused(void **state)
 					   "20260131" };
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		int64_t ts = -7;
-		if (cli_time(bad[i], 0, &ts) == 0)
+		if (parse_time(bad[i], 0, &ts) == 0)
 			fail_msg("'%s' was taken", bad[i]);
 		assert_int_equal(ts, -7);
 	}

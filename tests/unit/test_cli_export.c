@@ -4,8 +4,8 @@
  * with a sentence, and then nothing is made.
  */
 #include "cli/cli.h"
-#include "cli/tape_line.h"
 #include "cli_kit.h"
+#include "event/tape_line.h"
 #include "event_samples.h"
 #include "sink_kit.h"
 #include "state/store.h"

@@ -92,7 +92,7 @@ struct judgement {
 
 static uint32_t plain_judgement(const uint32_t *count, uint32_t n, double k, struct judgement *out)
 {
-	double learned[4096];
+	static double learned[32768];
 	uint32_t n_learned = 0, m = 0;
 	int silent = 0;
 
@@ -312,6 +312,43 @@ static void one_side_alone_is_reported_when_asked(void **state)
 	}
 }
 
+/* Windows of a silence are not looked at one by one: whatever the gaps, the answer is that of a list of all of them. */
+static void long_gaps_change_nothing_of_what_is_said(void **state)
+{
+	enum { N = 20000 };
+	static uint32_t count[N];
+	static struct judgement want[N];
+	static const char *const ks[] = { "0.5", "1", "2", "3" };
+	uint64_t seed = 7;
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		uint32_t m, at = 0;
+		load(OPTIONS("k", ks[i], "adapt", "100000", "forget", "30d"));
+		memset(count, 0, sizeof count);
+		while (at < N) { /* busy for a while, then silent for up to half a day */
+			uint32_t busy = 1 + (uint32_t)(40 * uniform(&seed)), rest = (uint32_t)(700 * uniform(&seed));
+			for (; busy && at < N; busy--, at++)
+				count[at] = 1 + (uint32_t)(9 * uniform(&seed));
+			at += uniform(&seed) < 0.5 ? rest : rest % 5;
+		}
+		for (uint32_t k = 0; k < N; k++)
+			if (count[k])
+				minute("A", k, count[k]);
+		clocks(0, N);
+		feed();
+		m = plain_judgement(count, N, strtod(ks[i], NULL), want);
+		assert_true(m > 10);
+		assert_int_equal(kit.n_alerts, m);
+		for (uint32_t k = 0; k < m; k++) {
+			assert_string_equal(kit.alerts[k].type, want[k].type);
+			assert_int_equal(kit.alerts[k].ts, START + want[k].minute * MINUTE);
+			assert_true(fabs(kit.alerts[k].finding.score - want[k].score) < 1e-9 * want[k].score);
+		}
+		unload();
+	}
+}
+
 static void late_events_count_in_the_open_window(void **state)
 {
 	(void)state;
@@ -379,6 +416,7 @@ int main(void)
 		cmocka_unit_test(a_silence_can_be_named_without_learning),
 		cmocka_unit_test(a_feed_that_is_always_the_same_still_has_a_finite_silence),
 		cmocka_unit_test(one_side_alone_is_reported_when_asked),
+		cmocka_unit_test(long_gaps_change_nothing_of_what_is_said),
 		cmocka_unit_test(late_events_count_in_the_open_window),
 		cmocka_unit_test(times_at_the_ends_of_time_do_no_harm),
 		cmocka_unit_test(a_wrong_configuration_is_refused_with_a_sentence),

@@ -4,6 +4,8 @@
  */
 #include "test_plugin_kit.h"
 #include <elf.h>
+#include <grp.h>
+#include <pwd.h>
 
 static void what_everybody_can_write_is_refused(void **state)
 {
@@ -11,11 +13,67 @@ static void what_everybody_can_write_is_refused(void **state)
 	copy_plugin("good_both", "good_both.so");
 	assert_int_equal(chmod(in_folder("good_both.so"), 0757), 0);
 	refused_here("good_both", "good_both.so can be written by every user", "chmod o-w");
-	assert_int_equal(chmod(in_folder("good_both.so"), 0775), 0); /* a group may */
+	assert_int_equal(chmod(in_folder("good_both.so"), 0755), 0);
 	assert_int_equal(chmod(folder, 0777), 0);
 	refused_here("good_both", "can be written by every user", folder);
 	assert_int_equal(chmod(folder, 01777), 0); /* sticky is not enough for the folder itself */
 	refused_here("good_both", "can be written by every user", folder);
+}
+
+/* A group that is not the user's alone: any other for root, one of the groups it is in for another user. */
+static gid_t a_shared_group(void)
+{
+	gid_t groups[256];
+	int n = getgroups(256, groups);
+
+	if (geteuid() == 0)
+		return 12345;
+	for (int i = 0; i < n; i++)
+		if (groups[i] != getegid())
+			return groups[i];
+	print_message("this user is in no second group\n");
+	skip();
+	return 0;
+}
+
+static void what_a_group_can_write_is_refused(void **state)
+{
+	gid_t group = a_shared_group();
+	struct plugins *ps;
+
+	(void)state;
+	copy_plugin("good_both", "good_both.so");
+	assert_int_equal(chown(in_folder("good_both.so"), (uid_t)-1, group), 0);
+	assert_int_equal(chmod(in_folder("good_both.so"), 0775), 0);
+	refused_here("good_both", "good_both.so can be written by everybody in group", "chmod g-w");
+	assert_int_equal(chmod(in_folder("good_both.so"), 0755), 0);
+	assert_int_equal(chown(folder, (uid_t)-1, group), 0);
+	assert_int_equal(chmod(folder, 0775), 0);
+	refused_here("good_both", "can be written by everybody in group", folder);
+	assert_int_equal(chmod(folder, 0755), 0);
+	ps = plugins_in(folder);
+	assert_non_null(plugins_get(ps, PLUGIN_SINK, "good_both", NULL));
+	plugins_free(ps);
+}
+
+/* Where every user has a group of his own, umask 002 is usual, and what he builds is writable by that group. */
+static void what_the_users_own_group_can_write_is_taken(void **state)
+{
+	struct passwd *pw = getpwuid(geteuid());
+	struct group *gr = pw ? getgrgid(pw->pw_gid) : NULL;
+	struct plugins *ps;
+
+	(void)state;
+	if (!pw || !gr || strcmp(pw->pw_name, gr->gr_name) != 0 || gr->gr_mem[0]) {
+		print_message("this user has no group of its own\n");
+		skip();
+	}
+	copy_plugin("good_both", "good_both.so");
+	assert_int_equal(chown(in_folder("good_both.so"), (uid_t)-1, gr->gr_gid), 0);
+	assert_int_equal(chmod(in_folder("good_both.so"), 0775), 0);
+	ps = plugins_in(folder);
+	assert_non_null(plugins_get(ps, PLUGIN_SINK, "good_both", NULL));
+	plugins_free(ps);
 }
 
 static void a_folder_above_that_everybody_can_write_is_refused(void **state)
@@ -120,6 +178,22 @@ static void another_machines_file_is_refused_by_name(void **state)
 	free(bytes);
 }
 
+static void a_file_of_another_word_size_is_refused(void **state)
+{
+	size_t len;
+	unsigned char *bytes = read_plugin("good_both", &len);
+
+	(void)state;
+	bytes[EI_CLASS] = ELFCLASS32;
+	write_file("good_both.so", bytes, len);
+	refused_here("good_both", "another kind of machine", "word size", "rebuild");
+	bytes[EI_CLASS] = ELFCLASS64;
+	bytes[EI_DATA] = bytes[EI_DATA] == ELFDATA2LSB ? ELFDATA2MSB : ELFDATA2LSB;
+	write_file("good_both.so", bytes, len);
+	refused_here("good_both", "another kind of machine", "byte order", "rebuild");
+	free(bytes);
+}
+
 static void damaged_bytes_never_hurt_this_process(void **state)
 {
 	size_t len;
@@ -152,6 +226,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_folder(what_everybody_can_write_is_refused),
+		with_folder(what_a_group_can_write_is_refused),
+		with_folder(what_the_users_own_group_can_write_is_taken),
 		with_folder(a_folder_above_that_everybody_can_write_is_refused),
 		with_folder(a_strangers_file_is_refused),
 		with_folder(what_is_no_regular_file_is_refused),
@@ -159,6 +235,7 @@ int main(void)
 		with_folder(what_is_no_shared_object_is_refused),
 		with_folder(a_truncated_file_is_refused_at_every_length),
 		with_folder(another_machines_file_is_refused_by_name),
+		with_folder(a_file_of_another_word_size_is_refused),
 		with_folder(damaged_bytes_never_hurt_this_process),
 	};
 

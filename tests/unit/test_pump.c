@@ -17,6 +17,8 @@ struct script {
 	int64_t fail_opens, things, per_poll, fail_poll_at, bad_every;
 	int64_t next, opens, polls, acked;
 	bool had_resume;
+	struct pump *stop_in_open, *stop_in_poll, *stop_in_close; /* as another thread would at that moment */
+	int64_t wakeups;
 };
 
 static int32_t script_open(void *self, const struct tw_host *h, const struct tw_pos *resume, struct tw_err *e)
@@ -26,6 +28,8 @@ static int32_t script_open(void *self, const struct tw_host *h, const struct tw_
 	(void)h;
 	s->opens++;
 	s->had_resume = resume != NULL;
+	if (s->stop_in_open)
+		pump_stop(s->stop_in_open);
 	if (s->fail_opens > 0) {
 		s->fail_opens--;
 		snprintf(e->msg, sizeof e->msg, "the server is down");
@@ -44,6 +48,8 @@ static int32_t script_poll(void *self, struct tw_writer *w, int32_t timeout_ms, 
 
 	(void)timeout_ms;
 	s->polls++;
+	if (s->stop_in_poll)
+		pump_stop(s->stop_in_poll);
 	for (int64_t i = 0; i < s->per_poll && s->next <= s->things; i++, s->next++) {
 		if (s->fail_poll_at == s->next) {
 			s->fail_poll_at = 0;
@@ -60,6 +66,21 @@ static int32_t script_poll(void *self, struct tw_writer *w, int32_t timeout_ms, 
 		(void)w->mark(w, &pos);
 	}
 	return s->next > s->things ? TW_DONE : TW_OK;
+}
+
+static void script_close(void *self)
+{
+	struct script *s = self;
+
+	if (s->stop_in_close)
+		pump_stop(s->stop_in_close);
+}
+
+static void script_wakeup(void *self)
+{
+	struct script *s = self;
+
+	s->wakeups++;
 }
 
 static int32_t script_finite(const void *self)
@@ -82,6 +103,8 @@ static void rig_start(struct rig *r, const struct tw_pos *resume, uint64_t after
 	r->plugin.source = (struct tw_source){ .struct_size = sizeof r->plugin.source,
 					       .open = script_open,
 					       .poll = script_poll,
+					       .close = script_close,
+					       .wakeup = script_wakeup,
 					       .finite = script_finite };
 	r->node = (struct graph_node){ .kind = PLUGIN_SOURCE, .name = "src", .plugin = &r->plugin, .self = &r->script };
 	r->node.source = (struct source_options){ .max_bad = "50%", .bad_share = 0.5, .retries = 10 };
@@ -230,6 +253,51 @@ static void a_source_that_never_opens_is_given_up_after_its_retries(void **state
 	rig_stop(&r);
 }
 
+static void a_stop_wakes_a_source_that_polls(void **state)
+{
+	struct rig r = { .script = { .things = 5, .per_poll = 1 } };
+
+	(void)state;
+	rig_start(&r, NULL, 0);
+	r.script.stop_in_poll = r.pump;
+	assert_int_equal(pump_step(r.pump, 0), STEP_MORE);
+	assert_int_equal(r.script.wakeups, 1);
+	assert_int_equal(pump_step(r.pump, 0), STEP_DONE);
+	assert_int_equal(r.script.polls, 1);
+	rig_stop(&r);
+}
+
+static void a_source_that_is_being_opened_is_not_woken_nor_polled_afterwards(void **state)
+{
+	struct rig r = { .script = { .things = 5, .per_poll = 5 } };
+	char out[64];
+
+	(void)state;
+	rig_start(&r, NULL, 0);
+	r.script.stop_in_open = r.pump;
+	drain(&r, out, sizeof out);
+	assert_int_equal(r.script.opens, 1);
+	assert_int_equal(r.script.wakeups, 0);
+	assert_int_equal(r.script.polls, 0);
+	assert_string_equal(out, "");
+	rig_stop(&r);
+}
+
+static void a_source_that_is_being_closed_is_not_woken(void **state)
+{
+	struct rig r = { .script = { .things = 5, .per_poll = 5 } };
+	char out[64];
+
+	(void)state;
+	rig_start(&r, NULL, 0);
+	r.script.stop_in_close = r.pump;
+	drain(&r, out, sizeof out);
+	assert_string_equal(out, "1 2 3 4 5 ");
+	pump_stop(r.pump);
+	assert_int_equal(r.script.wakeups, 0);
+	rig_stop(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +308,9 @@ int main(void)
 		cmocka_unit_test(a_line_that_breaks_doubles_nothing),
 		cmocka_unit_test(a_source_that_is_all_rubbish_is_stopped),
 		cmocka_unit_test(a_source_that_never_opens_is_given_up_after_its_retries),
+		cmocka_unit_test(a_stop_wakes_a_source_that_polls),
+		cmocka_unit_test(a_source_that_is_being_opened_is_not_woken_nor_polled_afterwards),
+		cmocka_unit_test(a_source_that_is_being_closed_is_not_woken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -140,22 +140,51 @@ static void an_undelivered_alert_keeps_the_segment_of_its_event(void **state)
 	store_close(s);
 }
 
-static void a_sink_of_an_earlier_run_holds_until_it_is_forgotten(void **state)
+static void a_sink_of_an_earlier_run_is_forgotten_when_it_would_hold(void **state)
 {
 	struct store *s = filled(2000);
+	uint64_t record;
 
 	(void)state;
 	ok(commit_alerts(s, 1, 500, 2000));
 	ok(commit_cursor(s, "old", 100));
 	ok(commit_cursor(s, "quick", 500));
 	fake_wall += 100 * HOUR;
-	assert_int_equal(retain_all(s, HOUR, 0), 0);
-	assert_string_equal(s->holder, "old");
 	assert_int_equal(store_move_cursor(s, "nobody", NULL, &kit_err), TW_AGAIN);
-	ok(store_move_cursor(s, "old", NULL, &kit_err));
-	assert_int_equal(retain_all(s, HOUR, 0), 9);
+	assert_int_equal(retain_all(s, 200 * HOUR, 0), 0); /* nothing is due: it counts */
+	ok(store_cursor(s, "old", &record, &kit_err));
+	assert_int_equal(record, 100);
+	while (retain_all(s, HOUR, 0))
+		;
+	assert_int_equal(first_on_tape(s), 1801);
+	assert_string_equal(s->holder, "");
+	assert_int_equal(store_cursor(s, "old", &record, &kit_err), TW_AGAIN);
+	ok(store_cursor(s, "quick", &record, &kit_err));
 	store_close(s);
 	ok(store_verify(kit_dir, NULL, &kit_err));
+}
+
+static void a_sink_that_is_behind_is_named_once_it_has_been_for_a_while(void **state)
+{
+	struct store *s = filled(2000);
+	struct cursor here = { "screen", 0 };
+	struct retention r = { .tape_age = HOUR, .patience = 365 * 24 * HOUR, .cursors = &here, .n_cursors = 1 };
+
+	(void)state;
+	ok(commit_alerts(s, 1, 500, 2000));
+	fake_wall += 100 * HOUR;
+	ok(store_retain(s, &r, &kit_err));
+	assert_null(store_holder(s));
+	r.patience = 0;
+	ok(store_retain(s, &r, &kit_err));
+	assert_string_equal(store_holder(s), "screen");
+	r.drop = true; /* nobody is waited for */
+	assert_int_equal(store_retain(s, &r, &kit_err), TW_AGAIN);
+	while (store_retain(s, &r, &kit_err) == TW_AGAIN)
+		;
+	assert_null(store_holder(s));
+	assert_int_equal(first_on_tape(s), 1801);
+	store_close(s);
 }
 
 static void a_cursor_moves_to_another_name(void **state)
@@ -417,7 +446,8 @@ int main(void)
 		TEST(what_lies_behind_the_checkpoint_stays),
 		TEST(a_tape_of_numbers_only_needs_no_checkpoint),
 		TEST(an_undelivered_alert_keeps_the_segment_of_its_event),
-		TEST(a_sink_of_an_earlier_run_holds_until_it_is_forgotten),
+		TEST(a_sink_of_an_earlier_run_is_forgotten_when_it_would_hold),
+		TEST(a_sink_that_is_behind_is_named_once_it_has_been_for_a_while),
 		TEST(a_cursor_moves_to_another_name),
 		TEST(a_reader_of_this_process_keeps_its_segment),
 		TEST(a_reader_of_another_process_reads_its_segment_to_the_end),

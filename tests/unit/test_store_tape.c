@@ -480,6 +480,31 @@ static void lazy_syncs_record_the_same(void **state)
 	ok(store_verify(kit_dir, NULL, &kit_err));
 }
 
+static void a_time_is_found_on_the_tape(void **state)
+{
+	struct store *s = open_store(&small);
+	uint64_t at = 77;
+
+	(void)state;
+	assert_int_equal(store_find_time(s, 0, 100, &at, &kit_err), TW_AGAIN); /* nothing is there */
+	for (uint64_t seq = 1; seq < 6000; seq += 150)
+		ok(commit_quotes(s, seq, 3, 50));
+	assert_true(count_segments(s) > 5);
+	for (uint64_t seq = 1; seq <= 6000; seq += 331) { /* the first whose time is not before */
+		ok(store_find_time(s, ts_of(seq), 6000, &at, &kit_err));
+		assert_int_equal(at, seq);
+		ok(store_find_time(s, ts_of(seq) - 1, 6000, &at, &kit_err));
+		assert_int_equal(at, seq);
+	}
+	ok(store_find_time(s, INT64_MIN, 6000, &at, &kit_err));
+	assert_int_equal(at, 1);
+	at = 77;
+	assert_int_equal(store_find_time(s, ts_of(500), 499, &at, &kit_err), TW_AGAIN);
+	assert_int_equal(store_find_time(s, ts_of(6001), 6000, &at, &kit_err), TW_AGAIN);
+	assert_int_equal(at, 77);
+	store_close(s);
+}
+
 static void only_the_owner_may_look(void **state)
 {
 	static const char *const files[] = { "LOCK", "state.lmdb", "state.lmdb-lock", "tape/000001.tape" };
@@ -523,6 +548,7 @@ int main(void)
 		T(segment_info_adds_up),
 		T(a_full_map_takes_a_new_segment_or_says_so),
 		T(lazy_syncs_record_the_same),
+		T(a_time_is_found_on_the_tape),
 		T(only_the_owner_may_look),
 	};
 

@@ -208,40 +208,163 @@ static int32_t close_window(struct tw_ctx *c, const struct rate *o, const struct
 		s->counting = s->silent = s->run = 0;
 		history_of(s)->n = history_of(s)->at = 0;
 	}
-	c->host->timer(c, s->counting ? s->now.end : 0);
 	return rc;
+}
+
+/* ---- windows in which there is nothing to say ----
+ * A key that is silent costs nothing while it is: its timer is set for the end of the next window that could say
+ * something, and the windows before are closed when that comes, or the next event does.
+ */
+
+/* The windows of a history are all empty, and so are its sums: one more changes nothing but the place. */
+static int is_void(const struct rate *o, const struct tw_window *w)
+{
+	return w->n == o->history && w->sums.anchor == 0 && w->sums.s1 == 0 && w->sums.s2 == 0 && w->sums.made == 0;
+}
+
+/* Empty windows up to `to` of which is known what they do. same: the one before changed nothing at all. */
+static void skip(struct tw_ctx *c, const struct rate *o, struct state *s, int64_t to, int same)
+{
+	struct tw_window *w = history_of(s);
+	int64_t n, limit;
+
+	if (!same && !is_void(o, w))
+		return;
+	if (to > INT64_MAX - o->window)
+		to = INT64_MAX - o->window;
+	if (__builtin_add_overflow(s->last, o->forget - 1, &limit) || limit > to)
+		limit = to;
+	if (o->silence && s->now.end - s->last < o->silence && s->last + o->silence - 1 < limit)
+		limit = s->last + o->silence - 1;
+	else if (o->silence && s->now.end - s->last >= o->silence && !same)
+		return;
+	if (s->now.end > limit)
+		return;
+	n = (limit - s->now.end) / o->window + 1;
+	s->now.end += n * o->window;
+	if (same)
+		return;
+	w->at = (uint32_t)((w->at + (uint64_t)n) % (uint64_t)o->history);
+	c->counters[w->n < o->min_history ? WARMING : FLAT] += (uint64_t)n;
+}
+
+/* Close the windows that have ended by `to`. */
+static int32_t catch_up(struct tw_ctx *c, const struct rate *o, const struct tw_event *ev, struct state *s, int64_t to)
+{
+	const struct tw_window *w = history_of(s);
+	int32_t rc = TW_OK;
+
+	while (s->counting && s->now.end <= to) {
+		int empty = !s->now.count && !s->partial;
+		uint32_t at = w->at;
+		int32_t r = close_window(c, o, ev, s);
+		if (r < 0)
+			rc = r;
+		if (empty && s->counting && !(o->repeat && s->silent))
+			skip(c, o, s, to, w->at == at && !o->emit);
+	}
+	return rc;
+}
+
+/* The first end of a window from `end` on that is not before t. 0: later than time goes. */
+static int64_t end_from(int64_t end, int64_t window, int64_t t)
+{
+	int64_t n, far;
+
+	if (t <= end)
+		return end;
+	n = (t - end - 1) / window + 1;
+	return __builtin_mul_overflow(n, window, &far) || __builtin_add_overflow(end, far, &far) ? 0 : far;
+}
+
+static uint32_t zeros_behind(struct tw_window *w)
+{
+	const double *v = tw_window_values(w);
+	uint32_t n = 0;
+
+	while (n < w->n && v[(w->at + w->n - 1 - n) % w->n] == 0)
+		n++;
+	return n;
+}
+
+/* No lower bound above 0 from here on, as long as nothing comes. With z zeros among n counts of mean m the sum of
+ * squared deviations is at least m^2 z n / (n - z), which is what it is when the others are equal. More zeros only add
+ * to it. The thousandth is for rounding. */
+static int is_past_silence(const struct rate *o, double z, double n)
+{
+	double others = (n - z) * 1.001;
+
+	return z >= n || o->k * o->k * z * (o->deviation ? 1 : n) > others * (o->deviation ? 1 : n - 1);
+}
+
+/* When the next window ends that could say something, if nothing more comes. */
+static int64_t next_word(const struct rate *o, struct state *s)
+{
+	struct tw_window *w = history_of(s);
+	int64_t end = s->now.end, first = end, forget = 0, silence = 0, ready, due;
+	int64_t need = w->n < o->min_history ? o->min_history - w->n : 0;
+	int told = s->silent && !o->repeat, counted = !s->partial && s->now.count;
+	uint32_t zeros;
+
+	if ((s->partial && __builtin_add_overflow(end, o->window, &first)) ||
+	    __builtin_mul_overflow(need, o->window, &ready) || __builtin_add_overflow(ready, first, &ready) ||
+	    __builtin_add_overflow(s->last, o->forget, &forget) ||
+	    __builtin_add_overflow(s->last, o->silence, &silence))
+		return end; /* window by window to the end of time */
+	due = end_from(end, o->window, forget);
+	if (!due)
+		return end;
+	if (o->silence && o->sided != UPPER && (!told || counted)) {
+		silence = end_from(first, o->window, silence); /* not after forget, see check() */
+		due = silence && silence < due ? silence : due;
+	}
+	if (counted || ready >= due)
+		return ready < due ? ready : due;
+	zeros = zeros_behind(w);
+	if (o->emit && zeros < w->n)
+		return ready;
+	if (!o->silence && o->sided != UPPER && !told &&
+	    !is_past_silence(o, (double)(zeros + need), (double)(w->n + need)))
+		return ready;
+	return due;
+}
+
+static int64_t event_time(const struct tw_ctx *c, const struct tw_event *ev)
+{
+	return c->now > ev->ts ? c->now : ev->ts;
+}
+
+static void arm(struct tw_ctx *c, const struct rate *o, struct state *s)
+{
+	c->host->timer(c, s->counting ? next_word(o, s) : 0);
 }
 
 static int32_t on_timer(struct tw_ctx *c, void *state, int64_t due)
 {
 	struct state *s = state;
+	int32_t rc = s->counting ? catch_up(c, c->self, NULL, s, due) : TW_OK;
 
-	return s->counting && due >= s->now.end ? close_window(c, c->self, NULL, s) : TW_OK;
+	arm(c, c->self, s);
+	return rc;
 }
 
 static inline int32_t on_event(struct tw_ctx *c, const struct rate *o, const struct tw_event *ev, struct state *s)
 {
+	int64_t now = event_time(c, ev); /* windows end by event time, also for an event that is late */
 	int32_t rc = TW_OK;
 
-	if (s->counting && ev->ts < s->now.end) {
-		s->now.count++;
-		if (ev->ts > s->last)
-			s->last = ev->ts;
-		return TW_OK;
-	}
-	while (s->counting && ev->ts >= s->now.end) { /* only if the timer has not been before us */
-		int32_t r = close_window(c, o, ev, s);
-		if (r < 0)
-			rc = r;
-	}
+	if (s->counting && now >= s->now.end)
+		rc = catch_up(c, o, ev, s, now);
 	if (!s->counting) {
 		s->now.end = tw_tumbling_end(ev->ts, o->window);
 		s->counting = s->now.end != INT64_MAX;
 		s->partial = 1;
-		c->host->timer(c, s->counting ? s->now.end : 0);
+		s->last = ev->ts;
 	}
-	s->now.count++;
-	s->last = ev->ts;
+	if (ev->ts > s->last)
+		s->last = ev->ts;
+	if (!s->now.count++)
+		arm(c, o, s);
 	return rc;
 }
 

@@ -29,6 +29,8 @@ static int32_t on_trade(struct tw_ctx *c, const struct wash *w, const struct tw_
 }
 
 TW_DETECTOR(on_trade, .name = "wash_trade", .version = "1.0.0",
-	    .summary = "same account on both sides of repeated trades", .kinds = TW_TRADE, .key = "account,symbol",
-	    .options = options, .self_size = sizeof(struct wash), .state_size = sizeof(struct state),
-	    .state_version = 1)
+	    .summary = "same account on both sides of repeated trades",
+	    .doc = "Counts trades whose account is its own counterparty. So many of them within the window raise an\n"
+		   "alert, and the count begins again; a window begins with its first trade.",
+	    .kinds = TW_TRADE, .key = "account,symbol", .options = options, .self_size = sizeof(struct wash),
+	    .state_size = sizeof(struct state), .state_version = 1)

@@ -18,4 +18,6 @@ static int32_t null_write(void *self, const struct tw_event *const *records, uin
 }
 
 TW_SINK(.name = "null", .version = "1.0.0", .summary = "counts records and drops them",
+	.doc = "Accepts everything and keeps nothing: for measurements, and for runs whose alerts are read with\n"
+	       "`tapewatch alerts`.",
 	.self_size = sizeof(struct null), .write = null_write)

@@ -288,6 +288,8 @@ struct tw_ctx {
 	const struct tw_host *host;
 	void *self;
 	uint64_t *counters; /* one per name in tw_detector.counters */
+	/* For detectors with a timer(): event time, the highest ts so far; inside timer() its due. Else 0. */
+	int64_t now;
 };
 
 struct tw_host {
@@ -425,7 +427,8 @@ struct tw_source {
 	void (*close)(void *self);                                                                        /* [source] */
 	/* pos and all before it is on the disk. */
 	int32_t (*ack)(void *self, const struct tw_pos *pos, struct tw_err *);                            /* [source] */
-	void (*wakeup)(void *self);                      /* make a blocking poll() return            [any] */
+	/* Make a blocking poll() return. Never while open() or close() runs, nor before or after. */
+	void (*wakeup)(void *self);                                                                          /* [any] */
 	/* 1: reads to an end, its events are merged with other finite sources by time; 0: live, by arrival.
 	 * Absent: live. Called after the options are set. */
 	int32_t (*finite)(const void *self);                                                             /* [control] */
@@ -438,6 +441,14 @@ struct tw_source {
  * all; TW_AGAIN: [0,*done), the host offers the rest again after a pause; TW_E_DATA: record [*done] is refused for
  * good and goes to the dead-letter log; any other negative result: the host closes, opens and tries again. Sinks never
  * sleep and never retry by themselves. After flush() everything accepted is safe; only then the cursor moves.
+ *
+ * After a crash between flush() and the cursor's own commit the host offers again what the sink has. A sink that can keep
+ * the cursor with its data, in one transaction, has position() and mark(), both or neither: mark() comes right before
+ * flush() with the bytes of the cursor, which flush() makes safe together with the records accepted so far; position(),
+ * after every open(), gives back the bytes that were made safe last, and delivery goes on behind them. Then every record
+ * is there exactly once. The bytes are the host's: the tape's id as 32 hexadecimal digits, then the number of the last
+ * record, of those that the sink does not want too, as 8 bytes, little-endian. Several instances may share a database:
+ * keep the bytes under host->instance.
  * Records are alerts, and scores where the sink asks for them. An alert holds its symbol and account as texts; those of
  * a score are numbers, and host->name() gives their texts.
  */
@@ -448,8 +459,10 @@ struct tw_sink {
 	                 struct tw_err *);                                                                /* [sink] */
 	int32_t (*flush)(void *self, struct tw_err *);                                                    /* [sink] */
 	void (*close)(void *self);                                                                        /* [sink] */
-	/* The cursor kept with the data, for sinks that store it there. */
+	/* The cursor kept with the data. TW_AGAIN: there is none yet; other results as open(). */
 	int32_t (*position)(void *self, struct tw_pos *, struct tw_err *);                                /* [sink] */
+	/* The cursor to keep with what was accepted so far; results as flush(). */
+	int32_t (*mark)(void *self, const struct tw_pos *, struct tw_err *);                              /* [sink] */
 };
 
 struct tw_manifest {
@@ -461,6 +474,10 @@ struct tw_manifest {
 typedef const struct tw_manifest *tw_plugin_fn(void);
 
 /* ---- for authors -----------------------------------------------------------------------------------------------*/
+#if defined(__cplusplus) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* g++ minds a function that is named as its struct */
+#endif
 static inline struct tw_finding tw_finding(double score, double value, double expected, double threshold)
 {
 	struct tw_finding f;
@@ -477,48 +494,127 @@ static inline struct tw_finding tw_finding(double score, double value, double ex
 	f.n_details = f.reserved = 0;
 	return f;
 }
+#if defined(__cplusplus) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 /* The shortest way to raise an alert: a score and a sentence. tw_report() also takes a struct tw_finding. */
+#ifdef __cplusplus
+static inline const struct tw_finding *tw_borrow_(const struct tw_finding &f)
+{
+	return &f; /* a temporary lives until the end of the call it is an argument of */
+}
+#define tw_alert(c, event, score_, ...)                                                                            \
+	((c)->host->alert((c), (event),                                                                            \
+	                  tw_borrow_(tw_finding((score_), (double)NAN, (double)NAN, (double)NAN)), __VA_ARGS__))
+#else
 #define tw_alert(c, event, score_, ...)                                                                            \
 	((c)->host->alert((c), (event), &(struct tw_finding){ sizeof(struct tw_finding), 0, (score_), (double)NAN, (double)NAN, \
 	                  (double)NAN, (double)NAN, 0, 0, NULL, NULL, 0, 0 }, __VA_ARGS__))
+#endif
 #define tw_report(c, event, finding, ...) ((c)->host->alert((c), (event), (finding), __VA_ARGS__))
-
-#define TW_MANIFEST_(...)                                                                                          \
-	TW_EXPORT const struct tw_manifest *tw_plugin(void);                                                       \
-	const struct tw_manifest *tw_plugin(void)                                                                  \
-	{                                                                                                          \
-		static const struct tw_manifest m = { TW_MAGIC, TW_ABI, sizeof m, TW_EVENT_SCHEMA, __VA_ARGS__ };  \
-		return &m;                                                                                         \
-	}
-#define TW_HEAD_(T) .struct_size = sizeof(T), .option_size = sizeof(struct tw_option)
 
 /*
  * TW_DETECTOR(on_event, .name = ..., ...): on_event(ctx, self, event, state) is inlined into a loop over the batch, so
  * the boundary is crossed once a batch. self is a pointer to your options, state one to your state.
+ * TW_SOURCE(.name = ..., ...) and TW_SINK(.name = ..., ...): the members of struct tw_source and struct tw_sink.
+ *
+ * The same text is C11 and C++17, where the standard has no designated initialisers yet: there each `.member = value`
+ * becomes an assignment. Two things differ in C++: callbacks take void *self, to be cast by static_cast; and a value
+ * with a comma outside parentheses needs a variable of its own. Exceptions must not leave a callback.
  */
+#ifdef __cplusplus
+#define TW_LINKAGE_ extern "C"
+#define TW_STRUCT_(T, name, ...)                                                                                   \
+	static const struct T name = [] {                                                                          \
+		struct T tw_it_ = {};                                                                              \
+		TW_ASSIGN_(__VA_ARGS__)                                                                            \
+		return tw_it_;                                                                                     \
+	}();
+#define TW_AS_(pointer) tw_as_{ pointer }
+extern "C++" {
+struct tw_as_ { /* a void * that becomes the pointer that the author's function takes, as in C */
+	void *p;
+	template <class T> operator T *() const { return static_cast<T *>(p); }
+};
+}
+/* tw_it_ .a = 1; tw_it_ .b = 2; ... for up to 32 arguments: the count of them chooses where the chain begins */
+#define TW_ASSIGN_(...)                                                                                            \
+	TW_PICK_(__VA_ARGS__, TW_A32_, TW_A31_, TW_A30_, TW_A29_, TW_A28_, TW_A27_, TW_A26_, TW_A25_, TW_A24_, TW_A23_, \
+	         TW_A22_, TW_A21_, TW_A20_, TW_A19_, TW_A18_, TW_A17_, TW_A16_, TW_A15_, TW_A14_, TW_A13_, TW_A12_, \
+	         TW_A11_, TW_A10_, TW_A9_, TW_A8_, TW_A7_, TW_A6_, TW_A5_, TW_A4_, TW_A3_, TW_A2_, TW_A1_, 0)(__VA_ARGS__)
+#define TW_PICK_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18, a19, a20, a21, a22, \
+                 a23, a24, a25, a26, a27, a28, a29, a30, a31, a32, chain, ...) chain
+#define TW_A1_(a) tw_it_ a;
+#define TW_A2_(a, ...) tw_it_ a; TW_A1_(__VA_ARGS__)
+#define TW_A3_(a, ...) tw_it_ a; TW_A2_(__VA_ARGS__)
+#define TW_A4_(a, ...) tw_it_ a; TW_A3_(__VA_ARGS__)
+#define TW_A5_(a, ...) tw_it_ a; TW_A4_(__VA_ARGS__)
+#define TW_A6_(a, ...) tw_it_ a; TW_A5_(__VA_ARGS__)
+#define TW_A7_(a, ...) tw_it_ a; TW_A6_(__VA_ARGS__)
+#define TW_A8_(a, ...) tw_it_ a; TW_A7_(__VA_ARGS__)
+#define TW_A9_(a, ...) tw_it_ a; TW_A8_(__VA_ARGS__)
+#define TW_A10_(a, ...) tw_it_ a; TW_A9_(__VA_ARGS__)
+#define TW_A11_(a, ...) tw_it_ a; TW_A10_(__VA_ARGS__)
+#define TW_A12_(a, ...) tw_it_ a; TW_A11_(__VA_ARGS__)
+#define TW_A13_(a, ...) tw_it_ a; TW_A12_(__VA_ARGS__)
+#define TW_A14_(a, ...) tw_it_ a; TW_A13_(__VA_ARGS__)
+#define TW_A15_(a, ...) tw_it_ a; TW_A14_(__VA_ARGS__)
+#define TW_A16_(a, ...) tw_it_ a; TW_A15_(__VA_ARGS__)
+#define TW_A17_(a, ...) tw_it_ a; TW_A16_(__VA_ARGS__)
+#define TW_A18_(a, ...) tw_it_ a; TW_A17_(__VA_ARGS__)
+#define TW_A19_(a, ...) tw_it_ a; TW_A18_(__VA_ARGS__)
+#define TW_A20_(a, ...) tw_it_ a; TW_A19_(__VA_ARGS__)
+#define TW_A21_(a, ...) tw_it_ a; TW_A20_(__VA_ARGS__)
+#define TW_A22_(a, ...) tw_it_ a; TW_A21_(__VA_ARGS__)
+#define TW_A23_(a, ...) tw_it_ a; TW_A22_(__VA_ARGS__)
+#define TW_A24_(a, ...) tw_it_ a; TW_A23_(__VA_ARGS__)
+#define TW_A25_(a, ...) tw_it_ a; TW_A24_(__VA_ARGS__)
+#define TW_A26_(a, ...) tw_it_ a; TW_A25_(__VA_ARGS__)
+#define TW_A27_(a, ...) tw_it_ a; TW_A26_(__VA_ARGS__)
+#define TW_A28_(a, ...) tw_it_ a; TW_A27_(__VA_ARGS__)
+#define TW_A29_(a, ...) tw_it_ a; TW_A28_(__VA_ARGS__)
+#define TW_A30_(a, ...) tw_it_ a; TW_A29_(__VA_ARGS__)
+#define TW_A31_(a, ...) tw_it_ a; TW_A30_(__VA_ARGS__)
+#define TW_A32_(a, ...) tw_it_ a; TW_A31_(__VA_ARGS__)
+#else
+#define TW_LINKAGE_
+#define TW_STRUCT_(T, name, ...) static const struct T name = { __VA_ARGS__ };
+#define TW_AS_(pointer) (pointer)
+#endif
+
+#define TW_HEAD_(T) .struct_size = (uint32_t)sizeof(T), .option_size = (uint32_t)sizeof(struct tw_option)
+#define TW_MANIFEST_(...)                                                                                          \
+	TW_STRUCT_(tw_manifest, tw_manifest_, .magic = TW_MAGIC, .abi = TW_ABI,                                    \
+	           .struct_size = (uint32_t)sizeof(struct tw_manifest), .event_schema = TW_EVENT_SCHEMA, __VA_ARGS__) \
+	TW_LINKAGE_ TW_EXPORT const struct tw_manifest *tw_plugin(void);                                           \
+	const struct tw_manifest *tw_plugin(void)                                                                  \
+	{                                                                                                          \
+		return &tw_manifest_;                                                                              \
+	}
+
 #define TW_DETECTOR(on_event, ...)                                                                                 \
 	static int32_t tw_process_(struct tw_ctx *c, const struct tw_batch *b)                                     \
 	{                                                                                                          \
 		for (uint32_t i = 0; i < b->n; i++) {                                                              \
 			c->i = i;                                                                                  \
-			int32_t rc = on_event(c, c->self, b->ev[i], b->state[i]);                                  \
+			int32_t rc = on_event(c, TW_AS_(c->self), b->ev[i], TW_AS_(b->state[i]));                  \
 			if (rc < 0)                                                                                \
 				return rc;                                                                         \
 		}                                                                                                  \
 		return TW_OK;                                                                                      \
 	}                                                                                                          \
-	static const struct tw_detector tw_detector_ = { TW_HEAD_(struct tw_detector), .process = tw_process_, __VA_ARGS__ }; \
+	TW_STRUCT_(tw_detector, tw_detector_, TW_HEAD_(struct tw_detector), .process = tw_process_, __VA_ARGS__)   \
 	static const struct tw_detector *const tw_list_[] = { &tw_detector_, NULL };                               \
 	TW_MANIFEST_(.detectors = tw_list_)
 
 #define TW_SOURCE(...)                                                                                             \
-	static const struct tw_source tw_source_ = { TW_HEAD_(struct tw_source), __VA_ARGS__ };                    \
+	TW_STRUCT_(tw_source, tw_source_, TW_HEAD_(struct tw_source), __VA_ARGS__)                                 \
 	static const struct tw_source *const tw_list_[] = { &tw_source_, NULL };                                   \
 	TW_MANIFEST_(.sources = tw_list_)
 
 #define TW_SINK(...)                                                                                               \
-	static const struct tw_sink tw_sink_ = { TW_HEAD_(struct tw_sink), __VA_ARGS__ };                          \
+	TW_STRUCT_(tw_sink, tw_sink_, TW_HEAD_(struct tw_sink), __VA_ARGS__)                                       \
 	static const struct tw_sink *const tw_list_[] = { &tw_sink_, NULL };                                       \
 	TW_MANIFEST_(.sinks = tw_list_)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * For tests/bench, all three by the name of pace: a source that keeps a pace, a detector that speaks when it is told to, and a sink that measures how
- * long an alert took from push() to delivery, which is behind the commit.
+ * For tests/bench, all three by the name of pace: a source that keeps a pace, a detector that speaks when it is told
+ * to, and a sink that measures how long an alert took from push() to delivery, which is behind the commit.
  *
  * An event carries the wall clock of its push as its time; every event is a trade of one of `accounts` accounts, and
  * every `flag`th has size 1, which is what the detector waits for.
@@ -167,9 +167,9 @@ static void meter_close(void *self)
 	n = n < MAX_SEEN ? n : MAX_SEEN;
 	if (n) {
 		qsort(m->seen, n, sizeof *m->seen, compare);
+		int64_t p50 = m->seen[n / 2], p99 = m->seen[n * 99 / 100], p999 = m->seen[n * 999 / 1000];
 		m->host->log(m->host, TW_LOG_WARN, "latency us: n %" PRIu64 " p50 %.1f p99 %.1f p99.9 %.1f", n,
-			     (double)m->seen[n / 2] / 1e3, (double)m->seen[n * 99 / 100] / 1e3,
-			     (double)m->seen[n * 999 / 1000] / 1e3);
+			     (double)p50 / 1e3, (double)p99 / 1e3, (double)p999 / 1e3);
 	}
 	free(m->seen);
 	m->seen = NULL;
