@@ -146,7 +146,9 @@ static void write_sentence(const struct call *c, const struct call_about *a, con
 	}
 	put(&l, "; recorded in ");
 	put(&l, watch.path);
-	put(&l, ". Nothing that was committed is lost: start it again and it goes on\n");
+	put(&l, c ? ". Nothing that was committed is lost: start it again and it goes on\n"
+		  : ". Nothing that was committed is lost; the next start reads the whole store first, for a damaged "
+		    "file can do this\n");
 	say(&l, STDERR_FILENO);
 }
 
@@ -315,6 +317,35 @@ static bool take(const char *line, struct death *d)
 		return false;
 	d->timer = strcmp(what, "timer") == 0;
 	return strcmp(kind, "detector") == 0 && d->seq > 0;
+}
+
+bool death_unexplained(const char *dir)
+{
+	char path[PATH_MAX], kind[16], *rest = NULL, *line;
+	struct buf b = { 0 };
+	struct tw_err e;
+	bool ret = false;
+
+	if (snprintf(path, sizeof path, "%s/crash", dir) < (int)sizeof path && read_text(path, &b, &e) == TW_OK)
+		rest = (char *)b.data; /* what stands behind a zero byte is not ours */
+	while (rest && (line = strsep(&rest, "\n")) != NULL) {
+		if (strncmp(line, "settled ", 8) == 0)
+			ret = false;
+		else if (sscanf(line, "death %*s %*s %15s", kind) == 1 && strcmp(kind, "host") == 0)
+			ret = true;
+	}
+	buf_free(&b);
+	return ret;
+}
+
+void death_settled(void)
+{
+	struct line l = { .len = 0 };
+
+	put(&l, "settled ");
+	put_signed(&l, os->wall() / 1000000000);
+	put(&l, "\n");
+	say(&l, watch.fd);
 }
 
 int32_t deaths_read(const char *dir, struct death **ret, uint32_t *ret_n, struct tw_err *e)

@@ -24,6 +24,15 @@ static bool holds_events(struct store *s)
 	return n > 64;
 }
 
+static int32_t check_store(struct run *r, struct tw_err *e)
+{
+	r->settled = death_unexplained(r->o->dir);
+	if (!r->settled)
+		return store_check_quick(r->o->dir, e);
+	log_warn("store", "an earlier run died outside of any plugin: reading all of %s before going on", r->o->dir);
+	return store_verify(r->o->dir, NULL, e);
+}
+
 static int32_t open_stores(struct run *r, struct tw_err *e)
 {
 	const struct host_options *h = &r->o->graph->host;
@@ -35,7 +44,7 @@ static int32_t open_stores(struct run *r, struct tw_err *e)
 	int32_t rc;
 
 	if (store_exists(r->o->dir)) {
-		rc = store_check_quick(r->o->dir, e);
+		rc = check_store(r, e);
 		if (rc < 0)
 			return rc;
 	}
@@ -142,6 +151,8 @@ static int32_t run(struct run *r, struct tw_err *e)
 		rc = death_watch(r->o->dir, e);
 	if (rc < 0)
 		return rc;
+	if (r->settled)
+		death_settled();
 	plan = plan_around(r->o->graph);
 	if (!plan)
 		return err_set(e, TW_E_FATAL, "memory is out");

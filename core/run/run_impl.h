@@ -64,6 +64,7 @@ struct run {
 	struct run_summary *summary;
 	struct death *deaths; /* of earlier runs on this store */
 	uint32_t n_deaths;
+	bool settled; /* the whole store was read, after a death that may have come of it */
 	bool stopping, failed;
 	int signals;
 	int64_t started;

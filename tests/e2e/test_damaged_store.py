@@ -50,3 +50,32 @@ def test_a_page_in_the_place_of_another_is_a_sentence_or_harmless(good, name):
             if code == 0 and args[1] != "verify":
                 assert text == answers[args][1], (args, to, source)
     assert refused
+
+
+def test_after_a_death_outside_of_any_plugin_the_whole_store_is_read(good, tmp_path):
+    """The last block is good, so the quick look at the start sees nothing; the first is not."""
+    pipeline = kit.Pipeline(tmp_path)
+    for name in ("t.csv", "c.yaml"):
+        shutil.copy(good[0].path(name), tmp_path)
+    pipeline.run()
+    with open(pipeline.path("t.csv"), "a") as file:
+        file.writelines(f"{1767580000 + i},S1,100\n" for i in range(50))
+    pipeline.run()  # another block
+
+    def died():
+        with open(pipeline.path("data/crash"), "a") as file:
+            file.write("death 1795246488 SIGSEGV host ? ? ? event 0 0 0000000000000000\n")
+
+    reading = "reading all of data before going on"
+    died()
+    assert reading in pipeline.run().stderr
+    assert reading not in pipeline.run().stderr  # once is enough
+    tape = pipeline.path("data/tape/000001.tape")
+    broken = bytearray(tape.read_bytes())
+    broken[broken.index(b"symbol")] ^= 1
+    tape.write_bytes(broken)
+    pipeline.run()
+    died()
+    for _ in range(2):
+        done = pipeline.run(code=4)
+        assert reading in done.stderr and "checksum differs" in done.stderr

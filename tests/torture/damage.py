@@ -8,6 +8,7 @@ from harness import Case, Violation, detected, guarded
 from kills import raise_late
 
 PAGE = 4096
+OUTSIDE = "died outside of any plugin call"
 LIMIT = 60  # seconds: a damaged tree of pages must not be walked for ever
 
 
@@ -144,8 +145,13 @@ def one(torture, world, victims, number):
             what = cut(rng, data, None)
         path.write_bytes(data)
         case.history.append(f"# seed {torture.seed}, damage {number}: {stage} of the run, {name}: {what}")
-        result = case.run(limit=LIMIT)
+        result = case.run(limit=LIMIT, mortal=(OUTSIDE,))
         torture.tally.add("damages")
+        if result.died:  # the next start reads everything, and finds it
+            torture.tally.add("damages found the hard way")
+            result = case.run(limit=LIMIT)
+            if result.code == 0:
+                raise Violation("a damaged store killed a run, and the next one found nothing")
         if result.code == 0:
             check_harmless(case, world)
         elif detected(result):

@@ -68,7 +68,8 @@ def summary(torture, args, seconds):
         ("power losses", f"{n['power losses']} (ext4 shut down), {n['images']} torn images, {n['images resumed']} of them run on"),
         ("failing calls", f"{n['faults']} writes and syncs, {n['faults refused']} of them ended the run with exit code 4"),
         ("failing allocations", f"{n['allocations refused']}, {n['deaths in libraries']} of them ended inside libev or libfyaml"),
-        ("damaged stores", f"{n['damages']}, {n['damages refused']} of them refused by run"),
+        ("damaged stores", f"{n['damages']}, {n['damages refused']} of them refused by run, "
+                           f"{n['damages found the hard way']} after it had died of them"),
         ("pressure", f"{n['full disks']} full disks, {n['full maps']} full maps, {n['stops']} stops, {n['second instances refused']} second instances "
                      f"refused, {n['clocks that jump']} clocks that jump, {n['overloaded seconds']} s of overload"),
         ("events", f"{n['events']:,} compared, {n['events replayed']:,} of them replayed"),
