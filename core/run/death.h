@@ -23,13 +23,14 @@ void death_let_through(sigset_t *);
 void *death_stack(void);
 void death_stack_free(void *);
 
-/* The records of deaths inside detectors, in DIR/crash; none when there is no such file. A file that has grown large
- * loses its oldest records. */
 /* Did a process die outside of any plugin call, and has the whole store not been read since? A damaged file can do
  * that, in a place where the quick look at the start sees nothing. */
 bool death_unexplained(const char *dir);
 /* The whole store was read and is good; after death_watch(). */
 void death_settled(void);
+
+/* The records of deaths inside detectors, in DIR/crash; none when there is no such file. A file that has grown large
+ * loses its oldest records. */
 int32_t deaths_read(const char *dir, struct death **ret, uint32_t *ret_n, struct tw_err *);
 
 #endif
