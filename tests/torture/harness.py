@@ -122,8 +122,11 @@ class Case:
         head = "; ".join(f"export {k}={shlex.quote(str(v))}" for k, v in constants.items())
         return "\n".join([head, f"# {self.folder} is as it was at the end; begin with another S and TORTURE_OUT", *self.history])
 
+    def config_args(self):
+        return self.world.config_args()
+
     def command(self, *args):
-        return [str(self.t.bin), "run", *self.world.config_args(), "-d", str(self.store), "-q", *map(str, args)]
+        return [str(self.t.bin), "run", *self.config_args(), "-d", str(self.store), "-q", *map(str, args)]
 
     def environment(self, extra=None):
         return {**self.world.env, "TORTURE_OUT": str(self.out), "TORTURE_HOARD": str(self.folder / "hoard"), **(extra or {})}
@@ -219,7 +222,7 @@ class Case:
         """The digest of judging the tape again. Its sink must write, once each, the lines that the run's sink has."""
         again = self.folder / "replay.jsonl"
         again.unlink(missing_ok=True)
-        text = self.look("replay", self.store, *self.world.config_args(), "-q", *args,
+        text = self.look("replay", self.store, *self.config_args(), "-q", *args,
                          env={"TORTURE_OUT": again, "TORTURE_HOARD": self.folder / "replay.hoard"})
         if sorted(again.read_bytes().splitlines()) != sorted(self.delivered().values()):
             raise Violation("the jsonl sink of a replay wrote other lines than that of the run")

@@ -83,7 +83,7 @@ def chain(torture, world, number, kills):
 
 def chains(torture, worlds, budget):
     """Of one thread: stores, until nothing is left of the budget or a good part of it has gone wrong."""
-    names = ("keys", "merge", "demo", "ticks", "poison", "keys", "reloaded", "kept", "merge", "picky")
+    names = ("keys", "merge", "demo", "ticks", "poison", "keys", "reloaded", "kept", "joined", "picky")
     while len(torture.violations) < 20:
         plan = budget.take(torture)
         if not plan:

@@ -29,11 +29,8 @@ class Reloaded(Case):
     def renew(self):
         self.configure()
 
-    def command(self, *args):
-        words = super().command(*args)
-        at = words.index("-c")
-        words[at + 1] = str(self.path)
-        return words
+    def config_args(self):
+        return ["-c", str(self.path)]
 
     def answered(self, p):
         """The number of the last reload of this process, 0 before the first; None when it does not listen yet."""
@@ -91,14 +88,16 @@ class Kept(Case):
     """Retention gives up what is old: what is left is the end of the undisturbed run, and the sink had all of it."""
 
     rebuilds = False
+    limit = 1 << 20  # retain_size; what is in the segment that is written stays
 
     def check(self, replay=True, same=True):
         info, world = self.info(), self.world
         segments = info["segments"]
         if info["complete"] != info["last_seq"] or info["last_seq"] + info["dead"] != world.rows:
             raise Violation(f"the tape ends at event {info['last_seq']}, {world.rows} rows; complete through {info['complete']}")
-        if segments[0]["number"] == 1:
-            raise Violation("nothing was given up")
+        size = sum(path.stat().st_size for path in (self.store / "tape").glob("*.tape"))
+        if len(segments) > 1 and size > self.limit:
+            raise Violation(f"the tape takes {size} bytes in {len(segments)} segments, retain_size allows {self.limit}")
         first = segments[0]["first"]
         if info["events"] != info["last_seq"] - first + 1:
             raise Violation(f"{info['events']} events are on the tape from {first} to {info['last_seq']}")
@@ -162,3 +161,33 @@ class Poisoned(Case):
         if letters != [("bad", seq, "poison") for seq in self.world.marks]:
             raise Violation(f"set aside are {letters}, expected are the events {self.world.marks}")
         super().check(replay, same)
+
+
+class Joined(Case):
+    """From its second run on there is one more detector, warmed from the tape; the others do not notice."""
+
+    def __init__(self, torture, world, name):
+        super().__init__(torture, world, name)
+        self.path, self.runs = self.folder / "config.yaml", 0
+
+    def renew(self):
+        self.runs = 0
+
+    def start(self, *args, env=None):
+        self.path.write_text(self.world.variants[min(self.runs, 1)])
+        self.runs += 1
+        return super().start(*args, env=env)
+
+    def config_args(self):
+        return ["-c", str(self.path)]
+
+    def check(self, replay=True, same=True):
+        super().check(replay, same=False)
+        info, world = self.info(), self.world
+        if info["events"] + info["dead"] != world.rows:
+            raise Violation(f"{info['events']} events and {info['dead']} dead letters of {world.rows} rows")
+        others = [i for i in (i.split("-", 1)[1] for i in self.alerts()) if not i.split("-", 1)[1].startswith("late-")]
+        if others != world.ids:
+            missing, extra = set(world.ids) - set(others), set(others) - set(world.ids)
+            self.t.tally.add("lost" if missing else "doubled", len(missing or extra))
+            raise Violation(f"{len(missing)} alerts of the old detectors are missing, {len(extra)} are too many")

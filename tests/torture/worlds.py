@@ -13,7 +13,7 @@ import shutil
 import subprocess
 
 from harness import ROOT, Case, Violation
-from special import Kept, Picky, Poisoned, Reloaded, TakenOver, without_tape
+from special import Joined, Kept, Picky, Poisoned, Reloaded, TakenOver, without_tape
 
 HOST = "host: {checkpoint: 100ms, segment_size: 1MiB}\n"
 SINK = "sinks:\n  lines: {plugin: jsonl, inputs: [\"*\"], path: \"${env:TORTURE_OUT}\"}\n"
@@ -50,6 +50,7 @@ detectors:
   rate: {plugin: rate, inputs: [a, b], window: 100ms, forget: 10m}
 """ + SINK
 
+LATE = TICKS.replace("detectors:\n", "detectors:\n  late: {plugin: slow_detector, inputs: [ticks], every: 30, warmup: 30m}\n")
 KEPT = TICKS.replace("segment_size: 1MiB", "segment_size: 1MiB, retain_size: 1MiB, retain_alerts: 1ms") + """\
   hoard: {plugin: hoarding_sink, inputs: ["*"], path: "${env:TORTURE_HOARD}", pause: 5ms}
 """
@@ -304,6 +305,8 @@ def make(torture):
         again.variants = [text.replace(f"<{word}>", str(value)) for text in again.variants]
     if (worlds["keys"].letters["bad_price"], worlds["keys"].rows - worlds["keys"].letters["detector_error"]) != (120, 12000):
         raise Violation(f"the world 'keys' has 12,000 rows, 120 of them bad; the run found {worlds['keys'].letters}")
+    late = add("joined", TICKS, short, ticks=short, rounds=3500, kind=Joined, like="short")
+    late.variants = [text.replace("<ticks>", str(short)).replace("<rounds>", "3500") for text in (TICKS, LATE)]
     add("demo", DEMO, env={"TAPEWATCH_DEMO_DURATION": "1h", "TAPEWATCH_DEMO_SEED": str(torture.seed % 1000 + 1)},
         configs=[ROOT / "conf.d/10-demo.yaml"], rounds=1500)
     return worlds
