@@ -373,7 +373,8 @@ static uint64_t count_rows(const struct disk *d)
 	uint64_t n = 0;
 
 	for (uint32_t i = 0; i < l.n; i++)
-		n += l.list[i].d.where.len > 0;
+		for (uint32_t k = 0; k < sim->plan.n_sources; k++)
+			n += says(l.list[i].d.source, sim->plan.sources[k].name);
 	free(l.list);
 	return n;
 }
