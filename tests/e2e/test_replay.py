@@ -43,7 +43,7 @@ def replay(p, *args):
 def test_the_live_run_has_something_to_compare(live):
     said = {a["detector"] for a in live.alerts()}
     assert {"z", "robust", "bands", "rate", "far", "fences", "volumes"} <= said
-    assert len(live.info()["segments"]) >= 3
+    assert len(live.info()["segments"]) >= 2  # large commits make fewer
 
 
 @pytest.mark.parametrize("batch", [1, 7, 256])
