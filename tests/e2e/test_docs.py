@@ -56,11 +56,11 @@ class Shell:
         env = {**os.environ, "PATH": f"{prefix / 'bin'}:{os.environ['PATH']}", "TMPDIR": str(folder), "HOME": str(folder),
                "CMAKE_PREFIX_PATH": str(prefix), "PKG_CONFIG_PATH": str(packages)}
         env.pop("TAPEWATCH_PLUGINS", None)
-        self.process = subprocess.Popen(["bash"], cwd=folder, env=env, text=True, stdin=subprocess.PIPE,
+        self.process = subprocess.Popen(["bash", "-o", "pipefail"], cwd=folder, env=env, text=True, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
 
     def run(self, command):
-        self.process.stdin.write(f"{command}\necho; echo '{END}'$?\n")
+        self.process.stdin.write(f"{command}\ncode=$?; echo; echo '{END}'$code\n")
         self.process.stdin.flush()
         lines = []
         for line in self.process.stdout:
@@ -98,8 +98,9 @@ def test_the_commands_of_the_page_do_what_it_says(page, prefix, tmp_path):
             elif language == "console":
                 for command, expected in commands(text):
                     printed, code = shell.run(command)
-                    # a page that shows a mistake shows the sentence for it
-                    assert code == 0 or expected, f"{command}: exit {code}\n{printed}"
+                    # a page that shows a mistake shows the sentence for it; "..." alone is no excuse for a failure
+                    shown = any("error:" in line for line in expected)
+                    assert (code != 0) == shown, f"{command}: exit {code}\n{printed}"
                     assert matches(expected, printed), \
                         f"$ {command}\nprints\n{printed}\nwhere {page.name} says\n" + "\n".join(expected)
     finally:
